@@ -88,6 +88,35 @@ $(STAMPS)/dev: requirements-dev.lock $(STAMPS)/project
 	@$(INSTALL) -r requirements-dev.lock
 	@touch $@
 
+# ---- the beacon, the widget and the demo shop's scripts
+
+$(STAMPS)/node: package.json package-lock.json .npmrc $(STAMPS)/build
+	@echo "installing esbuild and terser"
+	@$(NODE) npm ci --ignore-scripts --loglevel=error >/dev/null
+	@touch $@
+
+WEB := $(shell find web -path web/dist -prune -o -type f ! -name '*.py' ! -name '*.pyc' -print)
+web/dist/.built: $(WEB) $(STAMPS)/node
+	@$(NODE) node web/build.mjs
+	@touch $@
+assets: web/dist/.built
+
+sizes: $(STAMPS)/node
+	@$(NODE) node web/build.mjs
+	@ls -l dist/personalize 2>/dev/null | awk '{printf "binary %.1f MB (limit 100)\n", $$5 / 1e6}'
+
+# ---- measurements and pictures
+
+bench: setup-dev assets
+	@$(BIN)/personalize bench $(ARGS)
+
+quality: setup assets
+	@$(BIN)/personalize quality $(ARGS)
+
+screenshots: setup-dev assets
+	@tools/system.sh browser
+	@$(BIN)/python tools/screenshots.py $(ARGS)
+
 # ---- pinned versions
 
 COMPILE := $(BIN)/uv pip compile --quiet --generate-hashes --universal --python-version 3.11 --no-header --no-annotate
