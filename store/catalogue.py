@@ -1,0 +1,314 @@
+"""Every product of the shop in memory, as columns: what filters, scores and answers read without asking a database.
+
+An item's number is its row in every column. Columns returned are views of length `size`, valid until the next change:
+take them anew for each request. Only `store.shop.ShopStore` changes a catalogue, after its commit.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from typing import Any
+
+import msgspec
+import numpy as np
+from numpy.typing import NDArray
+
+from store.affinities import AFFINITY_KINDS, AffinityNames, category_bands
+from store.columns import FIRST_CAPACITY, AttributeColumn, Column, Words
+from store.fragment import fragment_of
+from store.price_bands import PriceBands
+from store.records import Floats, Ints, Item, Mask
+
+EVERYWHERE = np.uint64(0xFFFF_FFFF_FFFF_FFFF)
+REGIONS_AT_MOST = 63
+CHANGES_KEPT = 2048
+
+_decode_item = msgspec.msgpack.Decoder(Item).decode
+_encode_item = msgspec.msgpack.Encoder().encode
+
+
+class CatalogueFull(ValueError):
+    """The item would pass a bound of the catalogue; the message names it."""
+
+
+class Catalogue:
+    """The live columns. Numbers are dense from 0; a deleted item keeps its row and is never servable."""
+
+    def __init__(self, *, attributes_at_most: int = 256) -> None:
+        self.size = 0
+        self.version = 0
+        """Counts the changes."""
+        self.attributes_at_most = attributes_at_most
+        self.ids: list[str] = []
+        self.attributes: dict[str, AttributeColumn] = {}
+        self._numbers: dict[str, int] = {}
+        self._bodies: list[bytes] = []
+        self._fragments: list[bytes] = []
+        self._changes: list[int] = []
+        self._capacity = FIRST_CAPACITY
+        self._price = Column(np.float32, np.nan)
+        self._published = Column(np.float64, 0)
+        self._category = Column(np.int32, -1)
+        self._top_category = Column(np.int32, -1)
+        self._brand = Column(np.int32, -1)
+        self._availability = Column(np.int32, -1)
+        self._servable = Column(np.bool_, False)
+        self._regions = Column(np.uint64, 0)
+        self._bands = PriceBands()
+        self._names = AffinityNames()
+        self._availabilities, self._region_words = Words(), Words()
+        self._region_masks: dict[str, tuple[int, Mask]] = {}
+
+    # ---- columns, a row per item
+
+    @property
+    def price(self) -> Floats:
+        """What one pays now, sale price included; nan where unknown."""
+        return self._price.values[: self.size]
+
+    @property
+    def published(self) -> NDArray[np.float64]:
+        """Epoch seconds; 0 where unknown."""
+        return self._published.values[: self.size]
+
+    @property
+    def category(self) -> Ints:
+        """Code of the whole path into `category_names`, -1 for none."""
+        return self._category.values[: self.size]
+
+    @property
+    def top_category(self) -> Ints:
+        """Code of the path's first part into `top_category_names`, -1 for none."""
+        return self._top_category.values[: self.size]
+
+    @property
+    def brand(self) -> Ints:
+        """Code into `brand_names`, -1 for none."""
+        return self._brand.values[: self.size]
+
+    @property
+    def band(self) -> Ints:
+        """Price band 0..9: the decile among its top category's prices; -1 where category or price is unknown."""
+        return self._bands.of_all(self.top_category, self.price)
+
+    @property
+    def availability(self) -> Ints:
+        """Code into `availability_names`."""
+        return self._availability.values[: self.size]
+
+    @property
+    def servable(self) -> Mask:
+        """In stock (or to be ordered ahead), not hidden, not deleted."""
+        return self._servable.values[: self.size]
+
+    @property
+    def regions(self) -> NDArray[np.uint64]:
+        """A bit per region of `region_names`; all bits where an item may be shown everywhere."""
+        return self._regions.values[: self.size]
+
+    # ---- names of codes
+
+    @property
+    def category_names(self) -> list[str]:
+        """Paths as text: "shoes/running"."""
+        return self._names.categories.names
+
+    @property
+    def top_category_names(self) -> list[str]:
+        return self._names.tops.names
+
+    @property
+    def brand_names(self) -> list[str]:
+        return self._names.brands.names
+
+    @property
+    def availability_names(self) -> list[str]:
+        return self._availabilities.names
+
+    @property
+    def region_names(self) -> list[str]:
+        return self._region_words.names
+
+    # ---- items
+
+    def number(self, item_id: str) -> int | None:
+        """The number of the item with this id; None for unknown and deleted ones."""
+        return self._numbers.get(item_id)
+
+    def item(self, number: int) -> Item:
+        """The whole item, decoded anew (about 2 µs). KeyError for a deleted one."""
+        body = self._bodies[number]
+        if not body:
+            raise KeyError(number)
+        return _decode_item(body)
+
+    def fragment(self, number: int) -> bytes:
+        """The item's fields of an answer as JSON bytes, `{"id":…}`; b"" for a deleted one. Encoded once."""
+        found = self._fragments[number]
+        if not found and self._bodies[number]:
+            found = self._fragments[number] = fragment_of(self.item(number))
+        return found
+
+    # ---- what filters ask
+
+    def categories_below(self, path: str) -> Ints:
+        """Codes of the category named by a path ("shoes" or "shoes/running") and of all below it."""
+        return np.array(self._names.below.get(path, ()), np.int32)
+
+    def brand_code(self, name: str) -> int:
+        """-1 for a brand no item ever had; so for the next one."""
+        return self._names.brands.find(name)
+
+    def availability_code(self, name: str) -> int:
+        return self._availabilities.find(name)
+
+    def region_bit(self, region: str) -> np.uint64:
+        """Test `regions & bit`; a region no item names has the bit only items shown everywhere have."""
+        code = self._region_words.find(region)
+        return np.uint64(1 << (code if code >= 0 else REGIONS_AT_MOST))
+
+    def in_region(self, region: str) -> Mask:
+        """What may be shown in a region, [size]; everything where no region is told."""
+        version, mask = self._region_masks.get(region, (-1, None))
+        if mask is None or version != self.version:
+            mask = (self.regions & self.region_bit(region)) != 0 if region else np.ones(self.size, np.bool_)
+            if len(self._region_masks) > REGIONS_AT_MOST:
+                self._region_masks.clear()
+            self._region_masks[region] = (self.version, mask)
+        return mask
+
+    def changed_since(self, version: int) -> Ints | None:
+        """Numbers changed after a version, distinct; None where that is too long ago to tell."""
+        behind = self.version - version
+        if behind > len(self._changes):
+            return None
+        return np.unique(np.array(self._changes[len(self._changes) - behind :], np.int32))
+
+    # ---- affinities: one naming for what events teach and for what scores look up
+
+    def affinity_keys(self, number: int) -> tuple[str, ...]:
+        """What liking this item says: "category:shoes/running", "brand:Alder", "band:3", "category_band:shoes|3"."""
+        return self._names.keys(
+            int(self._category.values[number]),
+            int(self._brand.values[number]),
+            int(self.band[number]),
+            int(self._top_category.values[number]),
+        )
+
+    def affinity_columns(self) -> tuple[Ints, Ints, Ints, Ints]:
+        """Codes of every item's keys, [size] for each of AFFINITY_KINDS; -1 for none."""
+        return self.category, self.brand, self.band, category_bands(self.top_category, self.band)
+
+    def affinity_weights(self, affinities: Mapping[str, float]) -> tuple[Floats, Floats, Floats, Floats]:
+        """A visitor's weights as one array for each of AFFINITY_KINDS, to be indexed by `affinity_columns` codes."""
+        return self._names.weights(affinities)
+
+    def affinity_of(self, items: Ints, affinities: Mapping[str, float]) -> Floats:
+        """What a visitor's affinities say of these items, a row for each of AFFINITY_KINDS, [4, len(items)]."""
+        category, brand, band, both = self._names.weights(affinities)
+        bands = self.band[items]
+        found = np.empty((len(AFFINITY_KINDS), len(items)), np.float32)
+        found[0] = category[self._category.values[items]]
+        found[1] = brand[self._brand.values[items]]
+        found[2] = band[bands]
+        found[3] = both[category_bands(self._top_category.values[items], bands)]
+        return found
+
+    # ---- changing
+
+    def check(self, items: Sequence[Item]) -> None:
+        """Raise CatalogueFull where these items would pass a bound; to be asked before they are committed."""
+        attributes = {name for item in items for name in item.attributes} | self.attributes.keys()
+        if len(attributes) > self.attributes_at_most:
+            raise CatalogueFull(
+                f"items may use {self.attributes_at_most} attribute names in all, with these it would be "
+                f"{len(attributes)}: drop rare ones or raise the bound"
+            )
+        regions = {name for item in items for name in item.regions} | set(self._region_words)
+        if len(regions) > REGIONS_AT_MOST:
+            raise CatalogueFull(
+                f"items may name {REGIONS_AT_MOST} regions in all, with these it would be {len(regions)}"
+            )
+
+    def load(self, rows: Iterable[tuple[int, bytes]]) -> None:
+        """Take over what a database holds: number and msgpack Item, an empty body for a deleted one."""
+        for number, body in rows:
+            if body:
+                self.put(number, _decode_item(body), body)
+            else:
+                self._reserve(number + 1)
+                self._changed(number)
+
+    def put(self, number: int, item: Item, body: bytes = b"") -> None:
+        """Set an item's row; readers see it from now on. `body` is the item as msgpack, where at hand."""
+        self._reserve(number + 1)
+        if self._bodies[number]:
+            self._forget(number)
+        self._bodies[number] = body or _encode_item(item)
+        self.ids[number] = item.id
+        self._numbers[item.id] = number
+        price = item.price if item.sale_price is None else item.sale_price
+        top = self._names.top(item.category)
+        self._price.values[number] = np.nan if price is None else price
+        self._published.values[number] = item.published
+        self._category.values[number] = self._names.category(item.category)
+        self._top_category.values[number] = top
+        self._brand.values[number] = self._names.brand(item.brand)
+        self._availability.values[number] = self._availabilities.code(item.availability)
+        self._servable.values[number] = item.availability != "out_of_stock" and not item.hidden
+        self._regions.values[number] = self._region_bits(item.regions)
+        self._bands.put(number, top, price, self.size)
+        for name, value in item.attributes.items():
+            self._attribute(name).put(number, value)
+        self._changed(number)
+
+    def remove(self, number: int) -> None:
+        """Take an item out; its number stays taken, and is its own again should it come back."""
+        self._numbers.pop(self.ids[number], None)
+        self._forget(number)
+        self._changed(number)
+
+    # ---- how
+
+    def _forget(self, number: int) -> None:
+        self._bodies[number] = self._fragments[number] = b""
+        for column in self._item_columns():
+            column.clear(number)
+
+    def _item_columns(self) -> Iterator[Column[Any] | AttributeColumn]:
+        yield from (self._price, self._published, self._category, self._top_category, self._brand, self._availability)
+        yield from (self._servable, self._regions, self._bands.column)
+        yield from self.attributes.values()
+
+    def _reserve(self, size: int) -> None:
+        missing = size - self.size
+        if missing <= 0:
+            return
+        self.ids.extend([""] * missing)
+        self._bodies.extend([b""] * missing)
+        self._fragments.extend([b""] * missing)
+        if size > self._capacity:
+            self._capacity = max(size, 2 * self._capacity)
+            for column in self._item_columns():
+                column.grow(self._capacity)
+        self.size = size
+
+    def _changed(self, number: int) -> None:
+        self.version += 1
+        self._changes.append(number)
+        if len(self._changes) > 2 * CHANGES_KEPT:
+            del self._changes[:CHANGES_KEPT]
+
+    def _attribute(self, name: str) -> AttributeColumn:
+        found = self.attributes.get(name)
+        if found is None:
+            found = self.attributes[name] = AttributeColumn(self._capacity)
+        return found
+
+    def _region_bits(self, regions: tuple[str, ...]) -> np.uint64:
+        if not regions:
+            return EVERYWHERE
+        bits = 0
+        for region in regions:
+            bits |= 1 << self._region_words.code(region)
+        return np.uint64(bits)
