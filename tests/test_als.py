@@ -1,0 +1,107 @@
+"""Item vectors minimise what they promise, and a shopper's vector read from their history is the same optimum."""
+
+import numpy as np
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+from numpy.typing import NDArray
+from scipy.sparse import csr_matrix, random_array
+
+from app.learning.als import fold_in, solve_rows, train_item_vectors, unobserved_gram
+
+
+def shop(people: int, items: int, density: float, seed: int) -> csr_matrix:
+    table = random_array((people, items), density=density, rng=np.random.default_rng(seed), dtype=np.float32)
+    table.data += 0.5
+    return csr_matrix(table)
+
+
+def optimum(row: NDArray[np.float32], columns: NDArray[np.float32], regularization: float, unobserved: float) -> object:
+    """The normal equations of one row, written out."""
+    touched = int((row > 0).sum())
+    wide = columns.astype(np.float64)
+    system = (wide * row[:, None]).T @ wide + unobserved * wide.T @ wide
+    system += regularization * (touched + unobserved * len(columns)) * np.eye(columns.shape[1])
+    return pytest.approx(np.linalg.solve(system, wide.T @ row), abs=2e-3)
+
+
+@settings(max_examples=25, deadline=None)
+@given(seed=st.integers(0, 10_000), density=st.sampled_from([0.02, 0.2, 0.7]), d=st.integers(1, 9))
+def test_every_row_gets_its_exact_optimum_whether_its_history_is_short_or_long(
+    seed: int, density: float, d: int
+) -> None:
+    table = shop(12, 30, density, seed)
+    columns = np.random.default_rng(seed).normal(size=(30, d)).astype(np.float32)
+    solved = solve_rows(table, columns, regularization=0.05, unobserved_weight=0.1)
+    for row in range(12):
+        assert solved[row] == optimum(table[[row]].toarray()[0], columns, 0.05, 0.1)
+
+
+@pytest.mark.parametrize("length", [1, 5, 40])
+def test_folding_a_history_in_gives_what_training_gives(length: int) -> None:
+    table = csr_matrix(np.concatenate([np.arange(1, length + 1), np.zeros(60 - length)])[None, :].astype(np.float32))
+    columns = np.random.default_rng(0).normal(size=(60, 8)).astype(np.float32)
+    trained = solve_rows(table, columns, regularization=0.05, unobserved_weight=0.1)[0]
+    gram = unobserved_gram(columns, 0.1)
+    folded = fold_in(columns[:length], table.data, gram, catalogue=60, regularization=0.05, unobserved_weight=0.1)
+    assert folded == pytest.approx(trained, abs=1e-4)
+    assert gram == pytest.approx(unobserved_gram(columns, 0.1)), "the shared part stays as it was"
+
+
+def test_a_history_with_values_that_are_no_weights_is_refused() -> None:
+    columns = np.eye(3, dtype=np.float32)
+    weights = np.array([-5, -5, -5], dtype=np.float32)
+    with pytest.raises(ValueError, match="finite and not negative"):
+        fold_in(
+            columns, weights, unobserved_gram(columns, 0.1), catalogue=3, regularization=0.01, unobserved_weight=0.1
+        )
+
+
+def test_people_are_shown_what_others_with_their_taste_touch() -> None:
+    # Two tastes that share nothing; everybody misses one item of their own.
+    table = np.kron(np.eye(2), np.ones((8, 8))).astype(np.float32)
+    for person in range(16):
+        table[person, person] = 0
+    items = train_item_vectors(csr_matrix(table), dimensions=4, seed=1)
+    people = solve_rows(csr_matrix(table), items, regularization=0.005, unobserved_weight=0.01)
+    scores = people @ items.T
+    for person in range(16):
+        mine, other = (slice(0, 8), slice(8, 16)) if person < 8 else (slice(8, 16), slice(0, 8))
+        assert scores[person, mine].min() > scores[person, other].max()
+
+
+def test_the_objective_falls_with_every_iteration() -> None:
+    table, r, a = shop(40, 30, 0.1, 5), 0.02, 0.05
+    dense = table.toarray()
+    losses = []
+    for iterations in (1, 2, 3, 6):
+        y = train_item_vectors(
+            table, dimensions=6, iterations=iterations, regularization=r, unobserved_weight=a, seed=3
+        )
+        x = solve_rows(table, y, regularization=r, unobserved_weight=a)
+        fit = (dense * (1 - x @ y.T) ** 2).sum() + a * ((x @ y.T) ** 2).sum()
+        ridge_people = ((table > 0).sum(axis=1).A1 + a * 30) @ (x**2).sum(axis=1)
+        ridge_items = ((table > 0).sum(axis=0).A1 + a * 40) @ (y**2).sum(axis=1)
+        losses.append(fit + r * (ridge_people + ridge_items))
+    assert losses == sorted(losses, reverse=True)
+
+
+def test_the_same_seed_gives_the_same_vectors_and_progress_is_told() -> None:
+    heard: list[int] = []
+    table = shop(20, 15, 0.2, 1)
+    first = train_item_vectors(table, dimensions=5, iterations=3, seed=4, progress=heard.append)
+    assert first.tobytes() == train_item_vectors(table, dimensions=5, iterations=3, seed=4).tobytes()
+    assert heard == [1, 2, 3]
+
+
+def test_an_item_nobody_touched_has_no_direction() -> None:
+    table = csr_matrix(np.array([[1, 0, 1], [1, 0, 0]], dtype=np.float32))
+    vectors = train_item_vectors(table, dimensions=3, seed=1)
+    assert not vectors[1].any()
+    assert vectors[0].any()
+
+
+@pytest.mark.parametrize(("value", "message"), [(0.0, "empty"), (-1.0, "above 0"), (np.nan, "above 0")])
+def test_training_on_nothing_or_on_nonsense_says_so(value: float, message: str) -> None:
+    with pytest.raises(ValueError, match=message):
+        train_item_vectors(csr_matrix(np.array([[value, 0]], dtype=np.float32)), dimensions=2, seed=1)
