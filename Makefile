@@ -102,7 +102,7 @@ web/dist/.built: $(WEB) $(STAMPS)/node
 assets: web/dist/.built
 
 sizes: $(STAMPS)/node
-	@$(NODE) node web/build.mjs
+	@$(NODE) node web/build.mjs && touch web/dist/.built
 	@ls -l dist/personalize 2>/dev/null | awk '{printf "binary %.1f MB (limit 100)\n", $$5 / 1e6}'
 
 # ---- measurements and pictures
