@@ -291,7 +291,9 @@ class Catalogue:
             self._capacity = max(size, 2 * self._capacity)
             for column in self._item_columns():
                 column.grow(self._capacity)
-        self.size = size
+        first, self.size = self.size, size
+        for number in range(first, size - 1):  # rows never used: absent, and masks kept elsewhere must hear of them
+            self._changed(number)
 
     def _changed(self, number: int) -> None:
         self.version += 1

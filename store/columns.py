@@ -8,6 +8,8 @@ from typing import Generic, TypeVar
 import numpy as np
 from numpy.typing import NDArray
 
+from store.records import Ints
+
 Cell = TypeVar("Cell", bound=np.generic)
 
 FIRST_CAPACITY = 64
@@ -86,6 +88,14 @@ class AttributeColumn:
             self.codes.values[number] = -1
         if self.numbers is not None:
             self.numbers.values[number] = np.nan
+
+    def code_cells(self, size: int) -> Ints:
+        """Codes of the first `size` items, -1 where an item has no text here."""
+        return np.full(size, -1, np.int32) if self.codes is None else self.codes.values[:size]
+
+    def number_cells(self, size: int) -> NDArray[np.float64]:
+        """Numbers (yes is 1, no is 0) of the first `size` items, nan where an item has none here."""
+        return np.full(size, np.nan) if self.numbers is None else self.numbers.values[:size]
 
     def grow(self, capacity: int) -> None:
         self._capacity = capacity
