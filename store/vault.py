@@ -1,0 +1,168 @@
+"""The vault: purchases, searches and places of people who opted in to each, encrypted under the person's own key."""
+
+from __future__ import annotations
+
+import asyncio
+import secrets
+from collections.abc import AsyncIterator, Callable, Iterable, Sequence
+from contextlib import asynccontextmanager
+from pathlib import Path
+from typing import Literal, overload
+
+import msgspec
+from cryptography.exceptions import InvalidTag
+
+from store.database import Connection, Database, Transaction, open_database, open_reader
+from store.event_log import SqliteEventLog
+from store.keys import KeyRing
+from store.records import PURPOSE_NAMES, VAULT, Purchase, Purpose
+
+
+class Search(msgspec.Struct, frozen=True, array_like=True):
+    """One search in the vault, as it was typed."""
+
+    text: str
+    at: int
+    """Epoch seconds."""
+
+
+class Place(msgspec.Struct, frozen=True, array_like=True):
+    """One location in the vault, degrees."""
+
+    lat: float
+    lon: float
+    at: int
+    """Epoch seconds."""
+
+
+Entry = Purchase | Search | Place
+_TABLES = {Purpose.PURCHASES: "purchases", Purpose.SEARCHES: "searches", Purpose.LOCATION: "locations"}
+_DECODERS: dict[Purpose, Callable[[bytes], Sequence[Entry]]] = {
+    Purpose.PURCHASES: msgspec.msgpack.Decoder(list[Purchase]).decode,
+    Purpose.SEARCHES: msgspec.msgpack.Decoder(list[Search]).decode,
+    Purpose.LOCATION: msgspec.msgpack.Decoder(list[Place]).decode,
+}
+_READS = {category: f"SELECT body FROM {table} WHERE person = ?" for category, table in _TABLES.items()}
+CATEGORY_NAMES = {category: name for name, category in PURPOSE_NAMES.items() if category in _TABLES}
+"""How `LoggedEvent.sealed` names a category: Purpose.PURCHASES -> "vault.purchases"."""
+_NONCE = 12
+_SLICE = 32
+"""People encrypted at once on the event loop, about a millisecond."""
+_encode = msgspec.msgpack.Encoder().encode
+
+Sealed = tuple[int, int, dict[str, bytes]]
+"""(sequence number in the log, person, category name -> ciphertext)."""
+
+
+class VaultStore:
+    """vault.db. A consumer of the log: what events carry sealed is taken over after their commit, exactly once.
+
+    Nothing is readable without the person's key in keys.db: destroying that key shreds every row, in backups too.
+    """
+
+    def __init__(self, database: Database, reader: Connection, keys: KeyRing, most: int) -> None:
+        self._database = database
+        self._reader = reader
+        self._keys = keys
+        self._most = most
+
+    def seal(self, person: int, category: Purpose, entries: Sequence[Entry]) -> bytes:
+        """Ciphertext of entries for `LoggedEvent.sealed`; the person needs a key (`KeyRing.ensure_data_keys`) before.
+
+        AES-256-GCM with a random nonce, bound to person and category. Raises KeyError without a key.
+        """
+        cipher = self._keys.data_key(person)
+        if cipher is None:
+            raise KeyError("no data key: call ensure_data_keys first")
+        nonce = secrets.token_bytes(_NONCE)
+        return nonce + cipher.encrypt(nonce, _encode(entries), _bound_to(person, category))
+
+    def open(self, person: int, category: Purpose, sealed: bytes) -> list[Entry] | None:
+        """What was sealed; None where the person's key is destroyed, or the bytes are not this person's."""
+        cipher = self._keys.data_key(person)
+        if cipher is None:
+            return None
+        try:
+            plain = cipher.decrypt(sealed[:_NONCE], sealed[_NONCE:], _bound_to(person, category))
+        except InvalidTag:
+            return None
+        return list(_DECODERS[category](plain))
+
+    @overload
+    def read(self, person: int, category: Literal[Purpose.PURCHASES], decision: Purpose) -> list[Purchase] | None: ...
+    @overload
+    def read(self, person: int, category: Literal[Purpose.SEARCHES], decision: Purpose) -> list[Search] | None: ...
+    @overload
+    def read(self, person: int, category: Literal[Purpose.LOCATION], decision: Purpose) -> list[Place] | None: ...
+    def read(self, person: int, category: Purpose, decision: Purpose) -> Sequence[Entry] | None:
+        """What a person keeps in one category, oldest first; None without the gatekeeper's purpose for exactly this
+        category, or where nothing is kept. Two point reads on the event loop."""
+        if not decision & category & VAULT:
+            return None
+        found = self._reader.execute(_READS[category], (person,)).fetchone()
+        return None if found is None else self.open(person, category, found[0])
+
+    def applied(self, epoch: str) -> int:
+        """How far into the log of that epoch the vault has come."""
+        (known, position) = self._reader.execute("SELECT epoch, position FROM applied").fetchone()
+        return int(position) if known == epoch else 0
+
+    async def apply(self, epoch: str, sealed: Iterable[Sealed]) -> int:
+        """Take sealed parts over, oldest first; those of positions already applied are passed over, so it may be
+        repeated after a crash. Rows and position move in one transaction. Returns the position reached."""
+        position = self.applied(epoch)
+        parts: dict[tuple[int, Purpose], list[bytes]] = {}
+        for seq, person, by_category in sorted(sealed, key=lambda entry: entry[0]):
+            if seq > position:
+                position = seq
+                for name, body in by_category.items():
+                    parts.setdefault((person, PURPOSE_NAMES[name]), []).append(body)
+        if not parts:
+            return position
+        async with self._database.transaction() as transaction:
+            await self._merge(transaction, parts)
+            transaction.later("UPDATE applied SET epoch = ?, position = ? WHERE one = 1", (epoch, position))
+        return position
+
+    async def _merge(self, transaction: Transaction, parts: dict[tuple[int, Purpose], list[bytes]]) -> None:
+        rows: dict[Purpose, list[tuple[int, bytes]]] = {}
+        for count, ((person, category), bodies) in enumerate(parts.items()):
+            if count % _SLICE == _SLICE - 1:
+                await asyncio.sleep(0)
+            kept = self._reader.execute(_READS[category], (person,)).fetchone()
+            entries: list[Entry] = []
+            for body in (*([kept[0]] if kept else []), *bodies):
+                entries += self.open(person, category, body) or ()
+            if entries:
+                body = self.seal(person, category, entries[-self._most :])
+                rows.setdefault(category, []).append((person, body))
+        for category, changed in rows.items():
+            transaction.insert(
+                f"INSERT INTO {_TABLES[category]}(person, body)",
+                sorted(changed),
+                "ON CONFLICT(person) DO UPDATE SET body = excluded.body",
+            )
+
+    async def catch_up(self, log: SqliteEventLog, group: int = 1_000) -> int:
+        """Take over what the log still holds (after a crash, or whenever it fell behind); the position reached."""
+        position = self.applied(log.epoch())
+        while waiting := log.waiting(position, group):
+            position = await self.apply(log.epoch(), waiting)
+        return position
+
+
+@asynccontextmanager
+async def open_vault(
+    path: Path, keys: KeyRing, *, most_entries: int = 1_000, cache_mb: int = 8, max_pages: int = 0
+) -> AsyncIterator[VaultStore]:
+    """Open vault.db; `most_entries` bounds each person's list per category, the oldest go first."""
+    async with open_database(path, "vault", cache_mb=cache_mb, max_pages=max_pages) as database:
+        reader = open_reader(path, cache_mb=cache_mb)
+        try:
+            yield VaultStore(database, reader, keys, most_entries)
+        finally:
+            reader.close()
+
+
+def _bound_to(person: int, category: Purpose) -> bytes:
+    return b"%d|%d" % (person, category)
