@@ -1,0 +1,284 @@
+"""What a plugin sees of a request: the visitor as far as consent allows, the candidates as columns, the model.
+
+A plugin is one module with one frozen dataclass `Plugin`: its fields are its TOML options, its `@hookimpl` methods its
+behaviour. See hookspecs.py for the hooks and plugins/README.md for a walk through.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from functools import cached_property
+from typing import TYPE_CHECKING, Protocol
+
+import numpy as np
+import pluggy
+from numpy.typing import NDArray
+
+from plugins.board import Board
+from plugins.links import Links, links_of
+from store.records import Floats, Ints, Mask, Purpose
+
+if TYPE_CHECKING:
+    from scipy.sparse import csr_matrix
+
+    from store.catalogue import Catalogue
+
+hookspec = pluggy.HookspecMarker("personalize")
+hookimpl = pluggy.HookimplMarker("personalize")
+
+NO_ITEMS: Ints = np.empty(0, np.int32)
+NO_FLOATS: Floats = np.empty(0, np.float32)
+
+# How far a visit's evidence is followed, once per request, for whoever asks.
+SESSION_DEPTH = 200
+
+__all__ = [
+    "NO_FLOATS", "NO_ITEMS", "SESSION_DEPTH", "Allowed", "Board", "Candidates", "Context", "Floats", "Ints", "Links",
+    "Mask", "Model", "Purpose", "Visitor", "hookimpl", "hookspec", "scaled",
+]  # fmt: skip
+
+
+class Model(Protocol):
+    """One generation of learned artefacts. Arrays are indexed by item number and have `size` rows; an artefact that
+    was not learned is None. Items numbered `size` or more came after the training."""
+
+    @property
+    def id(self) -> str: ...
+    @property
+    def size(self) -> int: ...
+    @property
+    def item_vectors(self) -> Floats | None:
+        """ALS item vectors, [size, d]; a row of zeros where the item had no behaviour."""
+
+    @property
+    def neighbours(self) -> csr_matrix | None:
+        """Item neighbours from everyone's histories, [size, size], top-k rows."""
+
+    @property
+    def together(self) -> csr_matrix | None:
+        """Bought together, from baskets, [size, size], top-k rows."""
+
+    def popularity(self, region: str) -> Floats | None:
+        """Distinct buyers in the static window, [size]; of the region where it has enough, else of everyone."""
+
+    def trending(self, region: str) -> Floats | None:
+        """Recent rate against the usual one, [size]."""
+
+    def nearest_by_vector(self, vector: Floats, limit: int) -> tuple[Ints, Floats]:
+        """Items by inner product with a user vector: numbers and scores, best first."""
+
+    def user_vector(self, items: Ints, weights: Floats) -> Floats | None:
+        """Closed-form fold-in of a history, [d]; None where no item of it is known."""
+
+    def session_scores(self, viewed: Ints, limit: int) -> tuple[Ints, Floats]:
+        """Next-item scores of a visit (VMIS-kNN), newest item last: numbers and scores, best first."""
+
+    def content_vectors(self, items: Ints) -> Floats | None:
+        """Content vectors of any items, new ones included, [len(items), d_content], unit length."""
+
+    def nearest_by_content(self, vector: Floats, limit: int) -> tuple[Ints, Floats]:
+        """Items, new ones included, by content: numbers and cosine, best first."""
+
+
+@dataclass(frozen=True)
+class Visitor:
+    """What the gatekeeper allows to be known of the person asking; all empty without consent."""
+
+    purposes: Purpose = Purpose.NONE
+    visit: int = 0
+    """The keyed hash of this visit (as in `LoggedEvent.session`); 0 without the session purpose."""
+    viewed: Ints = field(default_factory=NO_ITEMS.copy)
+    """Items of this visit, newest last (from the session under consent, else from the page's own context)."""
+    history: Ints = field(default_factory=NO_ITEMS.copy)
+    """Items of profile, session and (if opted in) purchases, with `weights` decayed to now."""
+    weights: Floats = field(default_factory=NO_FLOATS.copy)
+    seen_at: Floats = field(default_factory=NO_FLOATS.copy)
+    """Seconds *before now* each history item was last touched."""
+    bought: Ints = field(default_factory=NO_ITEMS.copy)
+    """Distinct items bought (vault.purchases), with how often and how many seconds ago."""
+    bought_times: Floats = field(default_factory=NO_FLOATS.copy)
+    bought_ago: Floats = field(default_factory=NO_FLOATS.copy)
+    affinities: dict[str, float] = field(default_factory=dict)
+    """"category:shoes", "brand:Alder", "band:3", "category_band:shoes|3" -> weight, decayed to now."""
+    dismissed: Ints = field(default_factory=NO_ITEMS.copy)
+    extra: dict[str, float] = field(default_factory=dict)
+    """Features of `update_features` plugins, "plugin.name" -> value."""
+
+    @property
+    def known(self) -> bool:
+        """Whether there is anything to personalize with."""
+        return len(self.history) > 0 or len(self.viewed) > 0 or bool(self.affinities)
+
+
+@dataclass(frozen=True, eq=False)
+class Allowed:
+    """The items a request may show at all: in stock, not hidden, passing its filter. Made once per filter and
+    catalogue version and shared by requests, so treat it as read-only."""
+
+    mask: Mask
+    """[catalogue.size]"""
+
+    @cached_property
+    def items(self) -> Ints:
+        """The numbers of the allowed items, ascending."""
+        return np.flatnonzero(self.mask).astype(np.int32)
+
+    @cached_property
+    def share(self) -> float:
+        """Which part of the catalogue is allowed, 0..1."""
+        return len(self.items) / len(self.mask) if len(self.mask) else 0.0
+
+    def first(self, items: Ints, limit: int) -> Ints:
+        """The first `limit` of `items` that are allowed."""
+        return items[self.mask[items]][:limit]
+
+
+@dataclass(frozen=True, eq=False)
+class Context:
+    """One question: what to show where, to whom, now."""
+
+    now: float
+    placement: str
+    limit: int
+    catalogue: Catalogue
+    model: Model
+    visitor: Visitor
+    region: str = ""
+    locale: str = ""
+    currency: str = ""
+    item: int = -1
+    """The item the page is about, -1 for none."""
+    cart: Ints = field(default_factory=NO_ITEMS.copy)
+    searching: bool = False
+    """True when the candidates come from a search; the query itself is not told to plugins."""
+    seed: int = 0
+    """Randomness of this request, for exploration; equal seeds give equal answers."""
+    allowed: Allowed | None = None
+    """What may be shown at all; None for everything (then `keep` alone decides)."""
+    board: Board = field(default_factory=Board, repr=False)
+
+    @cached_property
+    def taste(self) -> Floats | None:
+        """The visitor's folded-in vector, [d], computed once per request; None for an unknown visitor."""
+        if len(self.visitor.history) == 0:
+            return None
+        return self.model.user_vector(self.visitor.history, self.visitor.weights)
+
+    @cached_property
+    def content_taste(self) -> Floats | None:
+        """Where the visitor's history lies among the content vectors, [d_content], unit length, or None."""
+        items, weights = self.visitor.history, self.visitor.weights
+        if len(items) == 0:
+            items = self.visitor.viewed
+            weights = np.ones(len(items), np.float32)
+        if len(items) == 0:
+            return None
+        vectors = self.model.content_vectors(items)
+        if vectors is None:
+            return None
+        vector: Floats = weights @ vectors
+        length = float(np.sqrt(vector @ vector))
+        return vector / np.float32(length) if length > 0 else None
+
+    @cached_property
+    def next_items(self) -> tuple[Ints, Floats]:
+        """What visits like this one went on to, best first, with scores; empty for a visit that has only begun."""
+        if len(self.visitor.viewed) == 0:
+            return NO_ITEMS, NO_FLOATS
+        return self.model.session_scores(self.visitor.viewed, SESSION_DEPTH)
+
+    @cached_property
+    def history_links(self) -> Links:
+        """The neighbours of everything in the visitor's history, each weighted by its history item."""
+        return links_of(self.model.neighbours, self.visitor.history, self.visitor.weights)
+
+    @cached_property
+    def anchors(self) -> Ints:
+        """What the page itself is about: its item, else the cart; empty elsewhere."""
+        return np.array([self.item], np.int32) if self.item >= 0 else self.cart
+
+
+@dataclass(frozen=True, eq=False)
+class Candidates:
+    """Items under consideration, as columns. `items` are distinct item numbers, [n]; every column has n rows."""
+
+    items: Ints
+    catalogue: Catalogue
+    board: Board = field(default_factory=Board, repr=False)
+    """Shared by the requests of one loop, so that laying scores out costs what is laid out and not the catalogue."""
+
+    def __len__(self) -> int:
+        return len(self.items)
+
+    @cached_property
+    def price(self) -> Floats:
+        """What one pays now, sale price included; nan where unknown."""
+        return self.catalogue.price[self.items]
+
+    @cached_property
+    def published(self) -> NDArray[np.float64]:
+        """Epoch seconds."""
+        return self.catalogue.published[self.items]
+
+    @cached_property
+    def category(self) -> Ints:
+        """Code of the whole category path; `catalogue.category_names[code]` is its text."""
+        return self.catalogue.category[self.items]
+
+    @cached_property
+    def top_category(self) -> Ints:
+        return self.catalogue.top_category[self.items]
+
+    @cached_property
+    def brand(self) -> Ints:
+        return self.catalogue.brand[self.items]
+
+    @cached_property
+    def band(self) -> Ints:
+        """Price band 0..9: deciles of the item's top category's prices; -1 where unknown."""
+        return self.catalogue.band[self.items]
+
+    @cached_property
+    def highest(self) -> int:
+        """The largest item number among the candidates; -1 when there are none."""
+        return int(self.items.max()) if len(self.items) else -1
+
+    def lookup(self, values: Floats | None) -> Floats:
+        """Rows of a learned column or matrix for these items, [n] or [n, d]; zeros for items that came after it was
+        learned, and everywhere when it was not learned."""
+        if values is None:
+            return np.zeros(len(self.items), np.float32)
+        if self.highest < len(values):
+            return values.take(self.items, axis=0)
+        found = np.zeros((len(self.items), *values.shape[1:]), np.float32)
+        known = self.items < len(values)
+        found[known] = values[self.items[known]]
+        return found
+
+    def positions(self, items: Ints) -> Ints:
+        """Where each of `items` (item numbers, any length) stands among these candidates; -1 for those not here."""
+        return self.board.positions(self.items, items, self.catalogue.size)
+
+    def spread(self, items: Ints, scores: Floats) -> Floats:
+        """Scores given by item number, laid out over these candidates, [n]: 0 for the rest, sums where an item comes
+        more than once."""
+        return self.board.spread(self.items, items, scores, self.catalogue.size)
+
+    def contains(self, items: Ints) -> Mask:
+        """Which candidates are among `items`, [n]."""
+        found = np.zeros(len(self.items), np.bool_)
+        if len(items):
+            places = self.positions(items)
+            found[places[places >= 0]] = True
+        return found
+
+    def select(self, mask_or_order: Mask | Ints) -> Candidates:
+        return Candidates(self.items[mask_or_order], self.catalogue, self.board)
+
+
+def scaled(scores: Floats) -> Floats:
+    """Scores divided by their largest magnitude, so that parts of any origin weigh alike; zeros stay zeros."""
+    if not len(scores):
+        return scores
+    top = max(float(scores.max()), -float(scores.min()))
+    return scores / np.float32(top) if top > 0 else scores

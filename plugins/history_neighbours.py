@@ -1,0 +1,29 @@
+"""Offer and prefer what is close to many items of the visitor's history."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import ClassVar
+
+from plugins.best_first import best_first
+from plugins.contract import Candidates, Context, Floats, Ints, hookimpl, scaled
+
+
+@dataclass(frozen=True)
+class Plugin:
+    """Sums the learned neighbours of every history item, weighted by how much it meant."""
+
+    reason: ClassVar = ("history", "Because you viewed {anchor}")
+
+    @hookimpl
+    def retrieve(self, context: Context, limit: int) -> Ints | None:
+        links = context.history_links
+        if not len(links):
+            return None
+        items, scores = context.board.totals(links.items, links.scores, context.catalogue.size)
+        return best_first(items, scores, limit)
+
+    @hookimpl
+    def score(self, candidates: Candidates, context: Context) -> Floats | None:
+        links = context.history_links
+        return scaled(candidates.spread(links.items, links.scores)) if len(links) else None

@@ -1,0 +1,16 @@
+"""Never show what is sold out, hidden or gone."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from plugins.contract import Candidates, Mask, hookimpl
+
+
+@dataclass(frozen=True)
+class Plugin:
+    """Reads the live catalogue: an item marked sold out is out of the next answer."""
+
+    @hookimpl
+    def keep(self, candidates: Candidates) -> Mask:
+        return candidates.catalogue.servable[candidates.items]

@@ -1,0 +1,262 @@
+"""The plugins that are on: calls every hook in configured order and holds each failure to what the hook promises."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Collection, Coroutine, Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pluggy
+
+from plugins import hookspecs
+from plugins.calls import Call, PluginFailed
+from plugins.contract import NO_ITEMS, Candidates, Context, Floats, Ints, Mask
+from plugins.loading import Found, PluginProblems, find_plugin, first_line, options_of
+from plugins.verify import hook_arguments, register, verify_hooks
+from store.records import LoggedEvent, ProfileFeatures
+
+Job = Callable[[], Coroutine[Any, Any, None]]
+
+
+@dataclass(frozen=True)
+class PluginDescription:
+    """One line of `personalize plugins`."""
+
+    name: str
+    summary: str
+    file: str
+    shipped: bool
+    options: dict[str, object]
+    hooks: tuple[str, ...]
+
+
+def load_plugins(tables: Mapping[str, object], folder: Path | None) -> Plugins:
+    """The plugins of `[plugins.NAME]` tables, in their order; drop-in modules come from `folder`.
+
+    Raises PluginProblems with everything that is wrong, each with its TOML path.
+    """
+    problems: list[str] = []
+    hooks = hook_arguments()
+    found: list[Found] = []
+    for name, table in tables.items():
+        plugin = find_plugin(name, table, folder, problems)
+        if plugin is not None:
+            wrong = verify_hooks(plugin, hooks)
+            problems += wrong
+            if not wrong:
+                found.append(plugin)
+    if problems:
+        raise PluginProblems(problems)
+    return Plugins(found)
+
+
+class Plugins:
+    """Every hook as a method. Where a hook's failure policy is "left out and counted", these never raise."""
+
+    def __init__(self, found: Sequence[Found] = ()) -> None:
+        self.found = tuple(found)
+        manager = pluggy.PluginManager("personalize")
+        manager.add_hookspecs(hookspecs)
+        register(manager, list(found))
+        dropped_in = {plugin.name for plugin in found if plugin.dropped_in}
+        self.calls: dict[str, list[Call]] = {
+            hook: [
+                Call(
+                    implementation.plugin_name, hook, implementation.function, implementation.argnames, offered,
+                    dropped_in=implementation.plugin_name in dropped_in,
+                )
+                for implementation in reversed(getattr(manager.hook, hook).get_hookimpls())
+            ]
+            for hook, offered in hook_arguments().items()
+        }  # fmt: skip
+        self._reasons = {plugin.name: getattr(type(plugin.plugin), "reason", None) for plugin in found}
+
+    def names(self, hook: str) -> list[str]:
+        """The plugins that implement a hook, in the order they are called."""
+        return [call.plugin for call in self.calls[hook]]
+
+    def reason(self, plugin: str) -> tuple[str, str]:
+        """What a shopper may be told where this plugin speaks for an item: a code and a sentence. `{anchor}` in the
+        sentence stands for the title of the item that led there; the class says `reason = (code, sentence)`."""
+        return self._reasons.get(plugin) or (plugin, "")
+
+    # ---- serving
+
+    def retrieve(self, context: Context, limit: int, names: Collection[str] | None = None) -> dict[str, Ints]:
+        """What each retriever proposes, plugin -> item numbers, best first. Of those that ship, only `names` are asked
+        (None: all); those dropped in are always asked."""
+        proposals: dict[str, Ints] = {}
+        for call in self.calls["retrieve"]:
+            if names is None or call.dropped_in or call.plugin in names:
+                items = call.or_none(context, limit)
+                if items is not None and (items := _checked_items(call, items, context.catalogue.size)) is not None:
+                    proposals[call.plugin] = items[:limit]
+        return proposals
+
+    def keep(self, candidates: Candidates, context: Context, dropped: dict[str, int] | None = None) -> Mask:
+        """Which candidates every plugin lets through, [n]. `dropped` hears how many each one took out.
+
+        Raises PluginFailed when a plugin fails or answers with anything but a mask: rules fail closed.
+        """
+        kept = np.ones(len(candidates), np.bool_)
+        for call in self.calls["keep"]:
+            mask = call.or_raise(candidates, context)
+            if mask is None:
+                continue
+            if not isinstance(mask, np.ndarray) or mask.dtype != np.bool_ or mask.shape != kept.shape:
+                wrong = TypeError(f"keep must answer a boolean mask of {len(candidates)}, got {_shape(mask)}")
+                call.failed(wrong)
+                raise PluginFailed(f"plugins.{call.plugin}: {wrong}")
+            if dropped is not None:
+                dropped[call.plugin] = len(candidates) - int(np.count_nonzero(mask))
+            kept &= mask
+        return kept
+
+    def score(
+        self, candidates: Candidates, context: Context, weights: Mapping[str, float]
+    ) -> tuple[Floats, dict[str, Floats]]:
+        """The weighted sum of all scorers, [n], and each one's share of it. A scorer that `weights` does not name
+        counts 1 when it was dropped in and is not asked when it ships with the program."""
+        total = np.zeros(len(candidates), np.float32)
+        parts: dict[str, Floats] = {}
+        for call in self.calls["score"]:
+            weight = weights.get(call.plugin, 1.0 if call.dropped_in else 0.0)
+            if weight == 0:
+                continue
+            scores = call.or_none(candidates, context)
+            if scores is None:
+                continue
+            part = _checked_scores(call, scores, weight, len(candidates))
+            if part is not None:
+                total += part
+                parts[call.plugin] = part
+        return total, parts
+
+    def arrange(self, ranked: Candidates, context: Context, names: Sequence[str] | None = None) -> Ints:
+        """The final order as positions into `ranked`: of those that ship `names` in their order (None: all), then
+        those dropped in."""
+        order: Ints | None = None
+        now = ranked
+        for call in self._arrangers(names):
+            positions = call.or_none(now, context)
+            if positions is not None and _checked_order(call, positions, len(now)):
+                order = positions if order is None else order[positions]
+                now = ranked.select(order)
+        return np.arange(len(ranked), dtype=np.int32) if order is None else order.astype(np.int32, copy=False)
+
+    def served(self, context: Context, items: Ints) -> None:
+        """Tell all observers what was answered."""
+        for call in self.calls["served"]:
+            call.or_none(context, items)
+
+    # ---- events
+
+    def reject_event(self, event: LoggedEvent) -> str | None:
+        """The first reason not to keep an event; a plugin that fails refuses it."""
+        for call in self.calls["reject_event"]:
+            try:
+                reason = call.or_raise(event)
+            except PluginFailed:
+                return f"plugin_failed:{call.plugin}"
+            if reason is not None:
+                return str(reason)
+        return None
+
+    def update_features(self, features: ProfileFeatures, event: LoggedEvent) -> dict[str, float]:
+        """New values for `features.extra`, "plugin.name" -> value. To be called under the profile purpose only."""
+        changes: dict[str, float] = {}
+        for call in self.calls["update_features"]:
+            found = call.or_none(features, event)
+            if not found:
+                continue
+            try:
+                changes |= {f"{call.plugin}.{name}": float(value) for name, value in found.items()}
+            except (AttributeError, TypeError, ValueError) as error:
+                call.failed(error)
+        return changes
+
+    def event_stored(self, event: LoggedEvent) -> None:
+        """Tell all observers of a committed event."""
+        for call in self.calls["event_stored"]:
+            call.or_none(event)
+
+    # ---- privacy and the node
+
+    def personal_data(self) -> list[str]:
+        """Everything plugins keep about people, "plugin: what" each. Raises PluginFailed."""
+        return [f"{call.plugin}: {what}" for call in self.calls["personal_data"] for what in call.or_raise()]
+
+    def person_erased(self, person: int) -> int:
+        """Entries deleted by all plugins; raises PluginFailed, and the erasure stays open."""
+        return sum(int(call.or_raise(person)) for call in self.calls["person_erased"])
+
+    def background(self, node: object) -> list[Job]:
+        """Coroutine functions to run beside the server; raises PluginFailed."""
+        return [job for call in self.calls["background"] for job in call.or_raise(node)]
+
+    def describe(self) -> list[PluginDescription]:
+        """All that is on, in configured order, for `personalize plugins`."""
+        return [
+            PluginDescription(
+                found.name,
+                first_line(found.module),
+                found.module.__file__ or "",
+                not found.dropped_in,
+                {option.name: getattr(found.plugin, option.name) for option in options_of(type(found.plugin))},
+                tuple(hook for hook, calls in self.calls.items() if any(call.plugin == found.name for call in calls)),
+            )
+            for found in self.found
+        ]
+
+    def _arrangers(self, names: Sequence[str] | None) -> list[Call]:
+        calls = self.calls["arrange"]
+        if names is None:
+            return calls
+        by_name = {call.plugin: call for call in calls}
+        dropped_in = [call for call in calls if call.dropped_in and call.plugin not in names]
+        return [by_name[name] for name in names if name in by_name] + dropped_in
+
+
+def _checked_items(call: Call, items: object, size: int) -> Ints | None:
+    if not isinstance(items, np.ndarray) or items.ndim != 1 or (len(items) and items.dtype.kind not in "iu"):
+        call.failed(TypeError(f"retrieve must answer a flat array of item numbers, got {_shape(items)}"))
+        return None
+    if len(items) == 0:
+        return NO_ITEMS
+    if int(items.min()) < 0 or int(items.max()) >= size:
+        call.failed(ValueError(f"retrieve answered an item number outside 0..{size - 1}"))
+        return None
+    return items.astype(np.int32, copy=False)
+
+
+def _checked_scores(call: Call, scores: object, weight: float, length: int) -> Floats | None:
+    if not isinstance(scores, np.ndarray) or scores.shape != (length,) or scores.dtype.kind not in "fiub":
+        call.failed(TypeError(f"score must answer {length} floats, got {_shape(scores)}"))
+        return None
+    part: Floats = np.multiply(scores, np.float32(weight), dtype=np.float32, casting="same_kind")
+    # A sum is finite only if every part is, or is so large that no score would be.
+    if length and not np.isfinite(part.sum()):
+        call.failed(ValueError("score answered numbers that are not finite"))
+        return None
+    return part
+
+
+def _checked_order(call: Call, positions: object, length: int) -> bool:
+    if not isinstance(positions, np.ndarray) or positions.ndim != 1 or positions.dtype.kind not in "iu":
+        call.failed(TypeError(f"arrange must answer positions into the ranked items, got {_shape(positions)}"))
+        return False
+    if len(positions) == 0:
+        return True
+    if int(positions.min()) < 0 or int(positions.max()) >= length:
+        call.failed(ValueError(f"arrange answered a position outside 0..{length - 1}"))
+        return False
+    if np.bincount(positions, minlength=length).max() > 1:
+        call.failed(ValueError("arrange answered a position twice"))
+        return False
+    return True
+
+
+def _shape(value: object) -> str:
+    return f"{value.dtype} {value.shape}" if isinstance(value, np.ndarray) else type(value).__name__

@@ -1,0 +1,31 @@
+"""Offer and prefer what many have bought lately."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from typing import ClassVar
+
+import numpy as np
+
+from plugins.best_first import Remembered
+from plugins.contract import Candidates, Context, Floats, Ints, hookimpl, scaled
+
+
+@dataclass(frozen=True)
+class Plugin:
+    """Counts enter as logarithms: the second buyer says more than the thousandth."""
+
+    reason: ClassVar = ("popular", "Popular right now")
+    _orders: Remembered = field(default_factory=Remembered, init=False, repr=False, compare=False)
+
+    @hookimpl
+    def retrieve(self, context: Context, limit: int) -> Ints | None:
+        buyers = context.model.popularity(context.region)
+        if buyers is None:
+            return None
+        return self._orders.best(context, (context.model.id, context.region), buyers, limit)
+
+    @hookimpl
+    def score(self, candidates: Candidates, context: Context) -> Floats | None:
+        buyers = context.model.popularity(context.region)
+        return None if buyers is None else scaled(np.log1p(candidates.lookup(buyers)))

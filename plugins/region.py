@@ -1,0 +1,16 @@
+"""Show only what may be shown in the visitor's region."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from plugins.contract import Candidates, Context, Mask, hookimpl
+
+
+@dataclass(frozen=True)
+class Plugin:
+    """Items that name no region may be shown everywhere; a request that names none is shown everything."""
+
+    @hookimpl
+    def keep(self, candidates: Candidates, context: Context) -> Mask | None:
+        return candidates.catalogue.in_region(context.region)[candidates.items] if context.region else None
