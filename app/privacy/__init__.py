@@ -1,0 +1,1 @@
+"""What stands between anything personal and any use of it."""
