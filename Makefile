@@ -105,6 +105,11 @@ sizes: $(STAMPS)/node
 	@$(NODE) node web/build.mjs && touch web/dist/.built
 	@ls -l dist/personalize 2>/dev/null | awk '{printf "binary %.1f MB (limit 100)\n", $$5 / 1e6}'
 
+# ---- one executable file
+
+binary: setup-dev assets
+	@tools/build_binary.sh
+
 # ---- measurements and pictures
 
 bench: setup-dev assets
