@@ -155,6 +155,7 @@ class SqliteEventLog:
             ((last,),) = await transaction.fetch(f"SELECT max(seq) FROM {table}")
             if (last or 0) <= passed:
                 transaction.later(f"DROP TABLE {table}")
+                self._tables.discard(table)
                 dropped.append(day)
         return dropped
 
