@@ -19,7 +19,7 @@ export HNSWLIB_NO_NATIVE := 1
 
 .PHONY: help setup setup-dev demo test check format docs bench quality binary sizes screenshots assets lock clean
 help:
-	@echo "make demo         the demo shop on http://127.0.0.1:8080/demo/ (DEMO_PORT=…)"
+	@echo "make demo         the demo shop, at the address it prints (DEMO_PORT=… sets the port)"
 	@echo "make test         every test (ARGS='-k consent' for some)"
 	@echo "make check        format, lint, types, layers, generated documents"
 	@echo "make bench        speed and memory against their floors"
