@@ -8,7 +8,7 @@
  *   pz('identify', userId, signature)    pz('set', {region: 'FR'})    pz('visitor')    pz('page')    pz('flush')
  *
  * Consent:  pending    events wait in memory (at most 50); nothing is stored, nothing is sent
- *           granted    random id in localStorage        session    random id in sessionStorage
+ *           granted    random id in localStorage        session    the visit's random id in sessionStorage
  *           anonymous  events without any id, no storage        denied    nothing at all
  * What lies in storage is one entry, "pz": {a: visitor, s: session, t: last activity, q: unacknowledged purchases, k: clicked shelves}.
  *
@@ -70,8 +70,8 @@
     if (known()) {
       const now = Date.now();
       load();
-      memo.a = memo.a || random(16);
-      memo.s = now - memo.t < 18e5 ? memo.s : random(8); // a visit ends after 30 idle minutes
+      if (state == 'granted') memo.a = memo.a || random(16);
+      memo.s = now - memo.t < 18e5 ? memo.s : random(16); // a visit ends after 30 idle minutes
       memo.t = now;
       save();
       Object.assign(who, { anon: memo.a, session: memo.s }, user);
@@ -170,9 +170,9 @@
     erase();
     if (who) {
       // the server hears of a change under the id it knows; a visitor who never agreed to anything is not heard of
-      const { consent, ...old } = who;
-      post(envelope({ ...old, consent: next, purposes, consent_version: version }, [
-        { id: tab + '-' + sequence++, name: 'consent_update', ts: Date.now(), params: { consent: next, purposes } },
+      const was = who.anon && next == 'session' ? 'denied' : next; // what outlives the visit ends here
+      post(envelope({ ...who, consent: was, purposes, consent_version: version }, [
+        { id: tab + '-' + sequence++, name: 'consent_update', ts: Date.now() },
       ])).catch(() => {});
     } else if (known()) queue = (load().q || []).concat(queue);
     if (next == 'anonymous') {
@@ -192,11 +192,11 @@
     const { pzList, pzToken } = list ? list.dataset : box.dataset;
     return {
       item_id: pzItem,
-      index: pzIndex && +pzIndex,
+      index: pzIndex ? +pzIndex : undefined,
       item_list_id: pzList,
       token: pzToken,
-      price: pzPrice && +pzPrice,
-      quantity: pzPrice && +(pzQuantity || 1),
+      price: +pzPrice || undefined,
+      quantity: +pzQuantity || 1,
     };
   };
   listen(doc, 'click auxclick', (e) => {
@@ -208,7 +208,7 @@
     track(name, {
       items: it ? [it] : undefined,
       currency: currency ? currency.dataset.pzCurrency : undefined,
-      value: it && it.price && it.price * it.quantity,
+      value: it && it.price ? it.price * it.quantity : undefined,
     });
   });
 

@@ -1,0 +1,1 @@
+"""The demo shop's pages: what a shop would write itself, in front of the same node that anyone's shop would ask."""

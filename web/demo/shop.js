@@ -1,0 +1,293 @@
+/* The demo shop's own script: keeps the visitor's decision, lets one browse as somebody else, and shows what is behind the page.
+ *
+ * It runs before the beacon and talks to it only through pz(…), as any shop would. The one place where it looks inside is
+ * "browse as", which puts a generated shopper's random id where the beacon keeps its own.
+ */
+const pz = (window.pz = window.pz || ((...call) => (window.pz.q = window.pz.q || []).push(call)));
+const ask = (...call) => window.pz(...call);
+const $ = (id) => document.getElementById(id);
+const root = document.documentElement;
+const make = (name, text, className) => {
+  const el = document.createElement(name);
+  if (text != null) el.textContent = text;
+  if (className) el.className = className;
+  return el;
+};
+
+// ---- the decision: state and purposes, in a cookie that only this shop's pages read (never the personalization server)
+const VERSION = 'demo-1';
+const cookie = (name) => (document.cookie.split('; ').find((c) => c.startsWith(name + '=')) || '').slice(name.length + 1);
+const remember = (name, value, days) => {
+  document.cookie = `${name}=${value}; path=/demo; samesite=lax; max-age=${days * 86400}`;
+};
+const decision = () => {
+  const [state, purposes] = cookie('demo_consent').split('/');
+  return state ? { state, purposes: purposes ? purposes.split('+') : [] } : undefined;
+};
+const tell = ({ state, purposes }) => ask('consent', state, { purposes, version: VERSION });
+
+const banner = $('consent');
+const boxes = [...banner.querySelectorAll('input')];
+const decide = (state, purposes) => {
+  // a decision for this visit ends with the browser session
+  if (state == 'session') document.cookie = 'demo_consent=session/; path=/demo; samesite=lax';
+  else remember('demo_consent', state + '/' + purposes.join('+'), 180);
+  root.toggleAttribute('data-personal', state == 'granted' || state == 'session');
+  banner.hidden = true;
+  tell({ state, purposes });
+  describe();
+};
+banner.addEventListener('click', (e) => {
+  const choice = e.target.dataset.consent;
+  const named = boxes.filter((box) => box.checked).map((box) => box.value);
+  if (choice == 'all') decide('granted', boxes.map((box) => box.value));
+  else if (choice == 'session' || choice == 'denied') decide(choice, []);
+  else if (choice == 'choose' && $('consent-purposes').hidden) {
+    $('consent-purposes').hidden = false;
+    e.target.setAttribute('aria-expanded', 'true');
+    e.target.textContent = 'Save my choice';
+    boxes[0].focus();
+  } else if (choice == 'choose') decide('granted', named);
+});
+const openBanner = () => {
+  const current = decision();
+  boxes.forEach((box) => (box.checked = !!current && current.purposes.includes(box.value)));
+  banner.hidden = false;
+};
+
+const made = decision();
+if (made) tell(made);
+else if (navigator.globalPrivacyControl) root.dataset.gpc = '';
+else openBanner();
+const region = $('region');
+ask('set', { region: region.value });
+
+// ---- small conveniences
+document.addEventListener('change', (e) => {
+  const form = e.target.closest('[data-autosubmit]');
+  if (form) form.submit();
+  if (e.target.matches('[data-quantity]')) e.target.closest('[data-pz-item]').dataset.pzQuantity = e.target.value;
+});
+document.addEventListener('click', (e) => {
+  const opener = e.target.closest('[data-open],[data-close]');
+  if (!opener) return;
+  const { open, close } = opener.dataset;
+  if (open == 'consent') {
+    openBanner();
+    banner.querySelector('button').focus();
+  } else lens(open ? $('lens').hidden : false);
+});
+document.addEventListener('keydown', (e) => e.key == 'Escape' && lens(false));
+const lens = (open) => {
+  if ($('lens').hidden == !open) return;
+  $('lens').hidden = !open;
+  document.querySelector('.lens-open').setAttribute('aria-expanded', open);
+  remember('demo_lens', open ? 1 : '', open ? 1 : 0);
+  if (open) describe();
+};
+let toasting;
+const toast = (text) => {
+  $('toast').textContent = text;
+  $('toast').classList.add('on');
+  clearTimeout(toasting);
+  toasting = setTimeout(() => $('toast').classList.remove('on'), 2500);
+};
+
+// ---- adding to the cart without leaving the page
+document.addEventListener('submit', async (e) => {
+  const form = e.target;
+  if (!form.matches('[data-cart]')) return;
+  e.preventDefault();
+  const body = new URLSearchParams(new FormData(form));
+  body.set('action', 'add');
+  try {
+    const answer = await fetch(form.getAttribute('action'), { method: 'POST', body, headers: { accept: 'application/json' } });
+    const { count } = await answer.json();
+    document.querySelector('[data-cart-count]').textContent = count;
+    document.querySelector('.bag').setAttribute('aria-label', `Cart, ${count} ${count == 1 ? 'item' : 'items'}`);
+    toast('In your cart');
+  } catch (error) {
+    form.submit();
+  }
+});
+
+// ---- browse as somebody else
+const SAVED = 'demo_own';
+const persona = $('persona');
+const stored = (value) => {
+  try {
+    return value === undefined ? localStorage.getItem('pz') : value ? localStorage.setItem('pz', value) : localStorage.removeItem('pz');
+  } catch (error) {
+    return null;
+  }
+};
+const SWAP = 'demo_swap'; // done on the next page, before its beacon starts, so that nobody's last event goes to somebody else
+const swap = sessionStorage.getItem(SWAP);
+if (swap !== null) {
+  stored(swap);
+  sessionStorage.removeItem(SWAP);
+}
+if (persona) {
+  const current = cookie('demo_persona');
+  persona.value = [...persona.options].some((option) => option.value == current) ? current : '';
+  persona.addEventListener('change', () => {
+    const anon = persona.value;
+    if (anon) {
+      if (!cookie('demo_persona')) {
+        sessionStorage.setItem(SAVED, JSON.stringify([stored() || '', cookie('demo_consent')]));
+      }
+      remember('demo_persona', anon, 1);
+      remember('demo_consent', 'granted/vault.purchases+vault.searches', 180);
+      sessionStorage.setItem(SWAP, JSON.stringify({ a: anon }));
+    } else {
+      const [own, consent] = JSON.parse(sessionStorage.getItem(SAVED) || '["",""]');
+      remember('demo_persona', '', 0);
+      consent ? remember('demo_consent', consent, 180) : remember('demo_consent', '', 0);
+      sessionStorage.setItem(SWAP, own);
+    }
+    location.reload();
+  });
+}
+
+// ---- a page that comes back from the browser's cache asks again, and so does one whose visitor just decided
+const refresh = () => document.querySelectorAll('pz-recs').forEach((shelf) => shelf.refresh && shelf.refresh());
+addEventListener('pageshow', (e) => e.persisted && refresh());
+let decided = made ? made.state : 'pending';
+document.addEventListener('pz:consent', (e) => {
+  if (e.detail != decided) refresh();
+  decided = e.detail;
+});
+
+// ---- personal search results: the words travel in the body of a POST, never in an address
+const results = $('results');
+const field = $('q');
+if (results) {
+  const find = async () => {
+    const query = field.value.trim();
+    if (!query) return;
+    const visitor = ask('visitor');
+    try {
+      const answer = await fetch('/v1/search', {
+        method: 'POST',
+        credentials: 'omit',
+        body: JSON.stringify({
+          key: document.querySelector('script[data-key]').dataset.key, visitor, query, limit: 48,
+          context: { region: results.dataset.region, currency: 'EUR', locale: results.dataset.locale },
+        }),
+      });
+      if (!answer.ok) throw answer.status;
+      const found = await answer.json();
+      if (query == field.value.trim()) show(query, found);
+    } catch (error) {
+      /* what the shop's own server rendered stays */
+    }
+    results.removeAttribute('data-waiting');
+  };
+  const show = (query, found) => {
+    $('search-title').textContent = `\u201c${query}\u201d`;
+    const count = found.total ?? found.items.length;
+    const order = found.strategy == 'personalized' ? 'yours first' : 'in the order most people would want';
+    $('search-note').textContent = `${count} ${count == 1 ? 'match' : 'matches'}, ${order}.`;
+    const list = make('ul', null, 'grid');
+    list.setAttribute('role', 'list');
+    list.dataset.pzList = 'search';
+    if (found.token) list.dataset.pzToken = found.token;
+    found.items.forEach((item, i) => list.append(tile(item, i)));
+    const empty = make('div', null, 'empty');
+    empty.append(make('p', 'Nothing matches. Try fewer words, or another spelling.'));
+    results.replaceChildren(found.items.length ? list : empty);
+    noteShelf({ placement: 'search', ...found }, found, 'Search results');
+  };
+  const tile = (item, i) => {
+    const money = (value) => new Intl.NumberFormat(results.dataset.locale, { style: 'currency', currency: item.currency }).format(value);
+    const reduced = item.sale_price != null && item.sale_price < item.price;
+    const li = make('li');
+    Object.assign(li.dataset, { pzItem: item.id, pzIndex: i, pzPrice: reduced ? item.sale_price : item.price, pzCurrency: item.currency });
+    li.append($('card').content.cloneNode(true));
+    const part = (name) => li.querySelector(`[data-pz=${name}]`);
+    part('link').href = item.url;
+    part('image').src = item.image.url || item.image;
+    part('title').textContent = item.title;
+    part('price').textContent = money(reduced ? item.sale_price : item.price);
+    if (reduced) part('was').textContent = money(item.price);
+    else part('was').remove();
+    part('reason').textContent = item.reason ? item.reason.text : '';
+    return li;
+  };
+  let typing;
+  field.addEventListener('input', () => {
+    clearTimeout(typing);
+    typing = setTimeout(find, 150);
+  });
+  field.form.addEventListener('submit', (e) => {
+    e.preventDefault();
+    find();
+  });
+  addEventListener('DOMContentLoaded', find); // after the beacon has started
+}
+
+// ---- behind this page
+const STATES = {
+  pending: 'No decision yet: nothing is kept, nothing is sent',
+  granted: 'You agreed: tastes are kept for 180 days',
+  session: 'For this visit only',
+  anonymous: 'Counted without any id (Global Privacy Control)',
+  denied: 'You said no: nothing is sent',
+};
+const describe = () => {
+  const visitor = ask('visitor');
+  if (!visitor || !visitor.consent) return;
+  const who = persona && persona.value ? persona.selectedOptions[0] : undefined;
+  const rows = [
+    ['You are', who ? who.textContent + ', ' + who.dataset.line : 'yourself'],
+    ['Consent', STATES[visitor.consent]],
+    ['Also remembered', (visitor.purposes || []).map((p) => ({ 'vault.purchases': 'purchases', 'vault.searches': 'searches' })[p]).join(', ') || 'nothing else'],
+    ['Your id', visitor.anon ? visitor.anon.slice(0, 6) + '\u2026, random, replaced by a keyed one on arrival' : 'none'],
+  ];
+  $('lens-you').replaceChildren(
+    ...rows.map(([name, value]) => {
+      const row = make('div');
+      row.append(make('dt', name), make('dd', value));
+      return row;
+    }),
+  );
+};
+const shelves = new Map();
+const noteShelf = (result, answer, heading) => {
+  if (!result) return;
+  const li = make('li');
+  const head = make('div');
+  head.append(make('b', heading || result.placement), make('span', result.strategy, 'tag ' + result.strategy));
+  const reasons = [...new Set((result.items || []).map((item) => item.reason && item.reason.text).filter(Boolean))].slice(0, 3);
+  const took = answer && answer.took_ms != null ? `Answered in ${(+answer.took_ms).toFixed(1)} ms. ` : '';
+  li.append(head, make('p', took + (reasons.join('. ') || 'From this page alone.')));
+  shelves.set(result.placement, li);
+  $('lens-shelves').replaceChildren(...shelves.values());
+};
+document.addEventListener('pz:recs', (e) => {
+  const { result, answer } = e.detail;
+  const title = e.target.querySelector('h2');
+  const { otherwise } = e.target.dataset;
+  if (title && otherwise && result && result.strategy != 'personalized') title.textContent = otherwise;
+  noteShelf(result, answer, title && title.textContent);
+  describe();
+});
+const told = [];
+document.addEventListener('pz:sent', (e) => {
+  for (const event of e.detail.events) {
+    const items = (event.params.items || []).length;
+    const what = event.params.item_list_id || event.item || '';
+    const li = make('li');
+    const row = make('div');
+    row.append(make('code', event.name), make('span', [what, items > 1 ? items + ' items' : ''].filter(Boolean).join(', '), 'soft'));
+    li.append(row);
+    told.unshift(li);
+  }
+  told.length = Math.min(told.length, 12);
+  if (told.length) $('lens-events').replaceChildren(...told);
+  describe();
+});
+addEventListener('DOMContentLoaded', () => {
+  describe();
+  if (cookie('demo_lens')) lens(true);
+});
