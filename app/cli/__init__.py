@@ -1,0 +1,90 @@
+"""The `personalize` command. Each subcommand is a module, imported only when it is called."""
+
+from __future__ import annotations
+
+import importlib
+import sys
+from pathlib import Path
+from typing import NoReturn
+
+import click
+
+from app import __version__
+from app.config import Config, ConfigError, load_config
+
+COMMANDS = {
+    "serve": "Serve the shop: HTTP and background jobs, until SIGTERM.",
+    "demo": "Make the generated shop, train, and serve its storefront.",
+    "init": "Write a commented personalize.toml.",
+    "check": "Check the configuration and the plugins.",
+    "import": "Load a catalogue and a history from files.",
+    "train": "Train a new generation and publish it.",
+    "quality": "Measure recommendations and search on real data.",
+    "plugins": "List what is on: plugins, options, hooks.",
+    "keys": "List, make and revoke API keys.",
+    "selftest": "Prove this installation against itself.",
+    "bench": "Measure speed and memory in the benchmark world.",
+}
+
+
+class Commands(click.Group):
+    """Finds `personalize NAME` in app/cli/NAME_command.py."""
+
+    def list_commands(self, ctx: click.Context) -> list[str]:
+        return list(COMMANDS)
+
+    def get_command(self, ctx: click.Context, cmd_name: str) -> click.Command | None:
+        if cmd_name not in COMMANDS:
+            return None
+        module = importlib.import_module(f"app.cli.{cmd_name}_command")
+        command: click.Command = module.command
+        command.name = cmd_name
+        return command
+
+    def format_commands(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
+        with formatter.section("Commands"):
+            formatter.write_dl(list(COMMANDS.items()))
+
+    def resolve_command(
+        self, ctx: click.Context, args: list[str]
+    ) -> tuple[str | None, click.Command | None, list[str]]:
+        if args and args[0] not in COMMANDS:
+            from app.config.loading import suggest
+
+            raise click.UsageError(f"unknown command '{args[0]}'{suggest(args[0], COMMANDS)}")
+        return super().resolve_command(ctx, args)
+
+
+@click.group(cls=Commands, context_settings={"help_option_names": ["-h", "--help"]})
+@click.version_option(__version__, prog_name="personalize")
+@click.option(
+    "--config",
+    "-c",
+    type=click.Path(path_type=Path),
+    default=Path("personalize.toml"),
+    envvar="PERSONALIZE_CONFIG",
+    show_default=True,
+    help="The configuration file.",
+)
+@click.pass_context
+def cli(ctx: click.Context, config: Path) -> None:
+    """A real-time personalization server that forgets."""
+    ctx.obj = config
+
+
+def read_config(ctx: click.Context) -> Config:
+    """The configuration the command was given; prints every problem and exits 2 when it is not right."""
+    try:
+        return load_config(ctx.obj)
+    except ConfigError as wrong:
+        fail(str(wrong), 2)
+
+
+def fail(message: str, code: int = 1) -> NoReturn:
+    """End with a message a person can act on, without a traceback."""
+    click.echo(message, err=True)
+    sys.exit(code)
+
+
+def main() -> None:
+    cli(prog_name="personalize")

@@ -1,0 +1,41 @@
+"""`personalize serve`: the server, until SIGTERM."""
+
+from __future__ import annotations
+
+import click
+
+from app.cli import fail, read_config
+from app.node import Node
+
+
+@click.command()
+@click.option("--bind", help="Address to listen on instead of [server] bind.")
+@click.pass_context
+def command(ctx: click.Context, bind: str | None) -> None:
+    """Serve the shop until SIGTERM or Ctrl-C."""
+    import msgspec
+
+    from app.logs import set_up_logs
+    from app.node import CannotOpen
+    from app.serve import run, serve
+
+    config = read_config(ctx)
+    if bind:
+        config = msgspec.structs.replace(config, server=msgspec.structs.replace(config.server, bind=bind))
+    set_up_logs()
+    try:
+        run(serve(config, ctx.obj, announce), uvloop=config.server.uvloop)
+    except CannotOpen as closed:
+        fail(str(closed))
+    except OSError as busy:
+        fail(f"cannot listen on {config.server.bind}: {busy.strerror}; set [server] bind or --bind to a free address")
+
+
+def announce(node: Node, address: str) -> None:
+    click.echo(f"personalize serves {node.config.shop.name} at {address}")
+    model = node.model
+    click.echo(f"  {node.catalogue.count} items, generation {model.id or 'none yet (personalize train)'}")
+    if node.new_keys:
+        click.echo("  first start; these API keys are shown only now:")
+        for kind, key in node.new_keys:
+            click.echo(f"    {kind:<7} {key}")

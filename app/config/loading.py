@@ -1,0 +1,118 @@
+"""Reads personalize.toml: every problem at once, each with its TOML path and what would be right."""
+
+from __future__ import annotations
+
+import difflib
+import tomllib
+from collections.abc import Iterable, Mapping
+from pathlib import Path
+from types import UnionType
+from typing import Any, TypeVar, get_args, get_origin
+
+import msgspec
+
+from app.config.schema import Config
+
+
+T = TypeVar("T", bound=msgspec.Struct)
+
+
+class ConfigError(Exception):
+    """All that is wrong with a configuration, one line each."""
+
+    def __init__(self, source: str, problems: list[str]) -> None:
+        self.source = source
+        self.problems = problems
+        super().__init__("\n".join([f"{source}: {len(problems)} problem{'s' * (len(problems) != 1)}", *problems]))
+
+
+def suggest(name: str, known: Iterable[str]) -> str:
+    """`; did you mean 'bind'?`, or the known names where nothing is near."""
+    names = sorted(known)
+    near = difflib.get_close_matches(name, names, n=1, cutoff=0.6)
+    if near:
+        return f"; did you mean '{near[0]}'?"
+    return f"; known here: {', '.join(names)}" if names else ""
+
+
+def load_config(path: Path) -> Config:
+    """The configuration of a file.
+
+    Raises ConfigError with every problem, or when the file is absent, unreadable or not TOML.
+    """
+    try:
+        text = path.read_bytes().decode()
+        table = tomllib.loads(text)
+    except FileNotFoundError:
+        raise ConfigError(
+            str(path), ["there is no such file; `personalize init` writes a commented one"]
+        ) from None
+    except (OSError, UnicodeDecodeError) as error:
+        raise ConfigError(str(path), [f"cannot be read: {error}"]) from None
+    except tomllib.TOMLDecodeError as error:
+        raise ConfigError(str(path), [f"not valid TOML: {error}"]) from None
+    return parse_config(table, source=str(path))
+
+
+def parse_config(table: Mapping[str, Any], source: str = "configuration") -> Config:
+    """A Config from a TOML table; raises ConfigError with every problem at once."""
+    config = parse_table(Config, table, source)
+    if problems := config.contradictions():
+        raise ConfigError(source, problems)
+    return config
+
+
+def parse_table(kind: type[T], table: Mapping[str, Any], source: str) -> T:
+    """Any typed table, not only the configuration; raises ConfigError with every problem at once."""
+    problems: list[str] = []
+    parsed = _struct(kind, table, "", problems)
+    if problems or not isinstance(parsed, kind):
+        raise ConfigError(source, problems)
+    return parsed
+
+
+def _struct(kind: type[msgspec.Struct], table: object, path: str, problems: list[str]) -> object:
+    """Convert one table field by field, so that one error does not hide the next."""
+    if not isinstance(table, Mapping):
+        problems.append(f"{path or 'configuration'}: expected a table [{path}], got {_name(table)}")
+        return None
+    fields = {field.encode_name: field for field in msgspec.structs.fields(kind)}
+    values: dict[str, Any] = {}
+    for key, value in table.items():
+        here = f"{path}.{key}" if path else key
+        if key not in fields:
+            problems.append(f"{here}: unknown setting{suggest(key, fields)}")
+            continue
+        values[fields[key].name] = _value(fields[key].type, value, here, problems)
+    for name, field in fields.items():
+        if field.required and name not in table:
+            problems.append(f"{path}.{name}: missing" if path else f"{name}: missing")
+    if problems:
+        return None
+    return kind(**values)
+
+
+def _value(kind: Any, value: object, path: str, problems: list[str]) -> Any:
+    if isinstance(kind, UnionType):  # `Column | None`: TOML has no null, so a value is of the other kind
+        others = [of for of in get_args(kind) if of is not type(None)]
+        kind = others[0] if len(others) == 1 else kind
+    if isinstance(kind, type) and issubclass(kind, msgspec.Struct):
+        return _struct(kind, value, path, problems)
+    if get_origin(kind) is dict and isinstance(value, Mapping):
+        of = get_args(kind)[1]
+        return {key: _value(of, entry, f"{path}.{key}", problems) for key, entry in value.items()}
+    try:
+        return msgspec.convert(value, kind)
+    except msgspec.ValidationError as error:
+        problems.append(f"{path}: {_sentence(str(error), value)}")
+        return None
+
+
+def _sentence(error: str, value: object) -> str:
+    """msgspec's sentence with the offending value; a wrong word of a choice gets a suggestion."""
+    text = error.replace("`", "").split(" - at ")[0]
+    return f"{text[0].lower()}{text[1:]} (it is {value!r})"
+
+
+def _name(value: object) -> str:
+    return {list: "an array", str: "a string", bool: "a boolean"}.get(type(value), f"{value!r}")

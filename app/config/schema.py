@@ -1,0 +1,59 @@
+"""Every section of personalize.toml in one record."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+import msgspec
+
+from app.config.sections import (
+    NodeOptions,
+    PrivacyOptions,
+    RetentionOptions,
+    ServerOptions,
+    ShopOptions,
+    TrainingOptions,
+)
+from app.features.options import FeatureOptions
+from app.ingest.options import IngestLimits
+from app.privacy.policy import ConsentPolicy
+from app.search.options import SearchOptions
+from app.serving.options import PlacementOptions, RetrievalOptions, ServingOptions
+
+
+class Config(msgspec.Struct, frozen=True, kw_only=True):
+    """What `personalize.toml` says; every setting has a default, so an empty file is a valid one."""
+
+    node: NodeOptions = NodeOptions()
+    server: ServerOptions = ServerOptions()
+    shop: ShopOptions = ShopOptions()
+    privacy: PrivacyOptions = PrivacyOptions()
+    consent: ConsentPolicy = ConsentPolicy()
+    retention: RetentionOptions = RetentionOptions()
+    features: FeatureOptions = FeatureOptions()
+    ingest: IngestLimits = IngestLimits()
+    training: TrainingOptions = TrainingOptions()
+    retrieval: RetrievalOptions = RetrievalOptions()
+    serving: ServingOptions = ServingOptions()
+    search: SearchOptions = SearchOptions()
+    placements: dict[str, PlacementOptions] = {}
+    plugins: dict[str, Any] = {}
+    """`folder`, and a table per plugin; the plugins themselves type their options."""
+
+    @property
+    def plugin_tables(self) -> dict[str, Any]:
+        """[plugins.NAME] tables in their order."""
+        return {name: table for name, table in self.plugins.items() if name != "folder"}
+
+    def contradictions(self) -> list[str]:
+        """Problems that only show across settings."""
+        found = [f"consent.{setting}: {sentence}" for setting, sentence in self.consent.problems()]
+        folder = self.plugins.get("folder", "plugins.d")
+        if not isinstance(folder, str):
+            found.append(f"plugins.folder: expected a folder's name, got {folder!r}")
+        return found
+
+    def folder_of_plugins(self, base: Path) -> Path:
+        """The drop-in folder, relative to the configuration file's folder."""
+        return base / str(self.plugins.get("folder", "plugins.d"))

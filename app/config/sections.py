@@ -1,0 +1,98 @@
+"""The sections of personalize.toml that belong to the node itself; the other parts bring their own."""
+
+from __future__ import annotations
+
+from typing import Annotated, Literal
+
+import msgspec
+from msgspec import Meta
+
+Positive = Annotated[int, Meta(ge=1)]
+Days = Annotated[float, Meta(gt=0)]
+
+
+class NodeOptions(msgspec.Struct, frozen=True):
+    """[node]: where it keeps things and what time it is."""
+
+    data: str = "data"
+    """Folder of everything it writes, relative to the configuration file."""
+    clock: Literal["wall", "events"] = "wall"
+    """`events`: the time of the latest event, to serve a shop imported from its past."""
+    tenant: str = "shop"
+    """Part of every pseudonym; one shop per server."""
+    max_database_mb: Annotated[int, Meta(ge=0)] = 0
+    """Bound of each database file; 0: the disk."""
+    cache_mb: Positive = 16
+    """SQLite page cache of each database."""
+    items_at_most: Positive = 1_000_000
+    """Items of the catalogue, deleted ones included."""
+    vault_entries: Positive = 1_000
+    """Entries of a person's vault per category; the oldest go first."""
+    group_max: Positive = 512
+    """At most this many waiting writes in one transaction."""
+    queue: Positive = 2048
+    """Writes waiting for the disk; more answers 503."""
+
+
+class ServerOptions(msgspec.Struct, frozen=True):
+    """[server]: the HTTP side."""
+
+    bind: str = "127.0.0.1:8787"
+    public_url: str = ""
+    """How shoppers reach it, when a proxy stands in front."""
+    backlog: Positive = 512
+    keep_alive_seconds: Positive = 30
+    keep_alive_requests: Positive = 1_000_000
+    drain_seconds: Annotated[float, Meta(ge=0)] = 5.0
+    """How long SIGTERM lets requests finish."""
+    allowed_origins: list[str] = []
+    """Storefronts that may send events from a browser; empty: any origin, without credentials."""
+    uvloop: bool = True
+
+
+class ShopOptions(msgspec.Struct, frozen=True):
+    """[shop]: facts of the shop."""
+
+    name: str = "My shop"
+    currency: Annotated[str, Meta(pattern="^[A-Z]{3}$")] = "EUR"
+    locale: str = "en"
+    time_zone: str = "UTC"
+
+
+class PrivacyOptions(msgspec.Struct, frozen=True):
+    """[privacy]: one dial for everything learned across people."""
+
+    learned: Literal["off", "exact"] = "off"
+    """`off`: only content vectors of the catalogue are trained. `exact`: learned from people's behaviour as it is,
+    for generated or public data only, until differential privacy arrives."""
+
+
+class RetentionOptions(msgspec.Struct, frozen=True):
+    """[retention]: how long what is kept."""
+
+    raw_events_days: Days = 30.0
+    profile_days: Days = 180.0
+    dedup_days: Days = 7.0
+    vault_days: Days = 730.0
+    sweep_minutes: Annotated[float, Meta(gt=0)] = 10.0
+
+
+class TrainingOptions(msgspec.Struct, frozen=True):
+    """[training]: `personalize train`, by hand or on schedule."""
+
+    every_hours: Annotated[float, Meta(ge=0)] = 6.0
+    """0: only by hand."""
+    keep_generations: Positive = 3
+    window_days: Days = 400.0
+    """Events older than this are not learned from."""
+    static_days: Days = 60.0
+    """Window of the static order: distinct buyers in it."""
+    dimensions: Annotated[int, Meta(ge=4, le=256)] = 64
+    iterations: Annotated[int, Meta(ge=1, le=100)] = 12
+    neighbours_per_item: Positive = 100
+    content_dimensions: Annotated[int, Meta(ge=8, le=256)] = 64
+    sessions_per_item: Positive = 500
+    seed: int = 20261122
+    weights: dict[str, float] = {"view_item": 0.2, "select_item": 0.2, "add_to_cart": 0.6, "purchase": 1.0}
+    """What an event says about liking an item."""
+    max_items_per_person: Positive = 500

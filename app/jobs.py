@@ -1,0 +1,78 @@
+"""What runs beside the requests: the retention sweep, the training schedule, the watch for a new generation."""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+import sys
+from collections.abc import Callable, Coroutine
+from pathlib import Path
+from typing import Any
+
+from app.node import Node
+from app.privacy.retention import sweep
+
+logger = logging.getLogger("personalize")
+
+Job = Callable[[], Coroutine[Any, Any, None]]
+
+
+def background_jobs(node: Node) -> list[tuple[str, Job]]:
+    """Name and coroutine function of every job; a crash of one ends the process."""
+    jobs: list[tuple[str, Job]] = [
+        ("generation watch", lambda: watch_generations(node)),
+        ("retention sweep", lambda: sweep_on_schedule(node)),
+    ]
+    if node.config.training.every_hours:
+        jobs.append(("training schedule", lambda: train_on_schedule(node)))
+    jobs += [(f"plugin job {job.__name__}", job) for job in node.plugins.background(node)]
+    return jobs
+
+
+async def watch_generations(node: Node, every_seconds: float = 0.5) -> None:
+    """Take over what `personalize train` publishes, whoever ran it."""
+    while True:
+        node.generations.take_over()
+        await asyncio.sleep(every_seconds)
+
+
+async def sweep_on_schedule(node: Node) -> None:
+    """Remove what has outlived its time to live."""
+    while True:
+        await sweep(node)
+        await asyncio.sleep(node.config.retention.sweep_minutes * 60)
+
+
+async def train_on_schedule(node: Node) -> None:
+    """A child process, so that its memory and its crashes stay out of the server."""
+    while True:
+        await asyncio.sleep(node.config.training.every_hours * 3600)
+        code, said = await train_in_child(node.config_path)
+        node.metrics.counter("training_runs", "Training runs by outcome", ["outcome"]).labels(
+            "published" if code == 0 else "failed"
+        ).inc()
+        if code != 0:
+            logger.error("training failed, the serving generation stays: %s", said)
+
+
+async def train_in_child(config_path: Path) -> tuple[int, str]:
+    """Run `personalize train` as this very program: exit code and last line said."""
+    program = [sys.executable] if getattr(sys, "frozen", False) else [sys.executable, "-m", "app"]
+    child = await asyncio.create_subprocess_exec(
+        "nice", "-n", "10", *program, "-c", str(config_path), "train", "--quiet",
+        env={**_environment(), "OMP_NUM_THREADS": "1", "OPENBLAS_NUM_THREADS": "1"},
+        stdout=asyncio.subprocess.PIPE, stderr=asyncio.subprocess.STDOUT,
+    )  # fmt: skip
+    try:
+        output, _ = await child.communicate()
+    except asyncio.CancelledError:
+        child.terminate()
+        raise
+    lines = output.decode(errors="replace").strip().splitlines()
+    return child.returncode or 0, lines[-1] if lines else ""
+
+
+def _environment() -> dict[str, str]:
+    import os
+
+    return dict(os.environ)

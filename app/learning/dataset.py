@@ -1,0 +1,131 @@
+"""What may be learned from: consented, unexpired interactions as columns, bounded per person."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+from scipy.sparse import csr_matrix
+
+from store.records import Floats, Ints, LoggedEvent, Mask, Purchase, Purpose
+
+Seconds = NDArray[np.int64]
+
+MAY_LEARN = Purpose.TRAINING
+MAY_LEARN_PURCHASES = Purpose.TRAINING | Purpose.PURCHASES
+
+
+@dataclass(frozen=True)
+class Dataset:
+    """One row per (person, item, event), in time order. `person`, `visit` are dense indices, `region` a code."""
+
+    items: int
+    people: int
+    person: Ints
+    item: Ints
+    at: Seconds
+    weight: Floats
+    bought: Mask
+    visit: Ints
+    """The visit an interaction belongs to; -1 for purchases read from the vault."""
+    basket: Ints
+    """The order a purchase belongs to; -1 for what is no purchase."""
+    region: Ints
+    regions: list[str]
+
+    def __len__(self) -> int:
+        return len(self.item)
+
+    @property
+    def demand(self) -> Mask:
+        """What counts as wanting an item: purchases, or everything in a shop that has none."""
+        return self.bought if self.bought.any() else np.ones(len(self), np.bool_)
+
+    def interactions(self) -> csr_matrix:
+        """People × items, summed weights, [people, items]."""
+        return _matrix(self.weight, self.person, self.item, (self.people, self.items))
+
+    def baskets(self) -> csr_matrix:
+        """Orders × items, ones, [orders, items]."""
+        rows = self.basket >= 0
+        count = int(self.basket.max(initial=-1)) + 1
+        baskets = _matrix(np.ones(int(rows.sum()), np.float32), self.basket[rows], self.item[rows], (count, self.items))
+        baskets.data[:] = 1
+        return baskets
+
+
+class DatasetBuilder:
+    """Collects interactions row by row; `build` sorts them by time and bounds what one person can contribute."""
+
+    def __init__(self, *, items: int, weights: dict[str, float], since: float, max_items_per_person: int) -> None:
+        self._items = items
+        self._weights = weights
+        self._since = since
+        self._bound = max_items_per_person
+        self._people: dict[int, int] = {}
+        self._visits: dict[int, int] = {}
+        self._baskets: dict[tuple[int, int], int] = {}
+        self._regions: dict[str, int] = {"": 0}
+        self._region_of_order: dict[tuple[int, int], int] = {}
+        self._rows: list[tuple[int, int, int, float, bool, int, int, int]] = []
+
+    def add_event(self, event: LoggedEvent) -> None:
+        """A logged event; left out without `training` in the purposes it was collected under.
+
+        A purchase's lines are in the vault: its event only tells the order's region.
+        """
+        at = event.at_ms // 1000
+        if not event.purposes & MAY_LEARN or not event.trust or at < self._since:
+            return
+        region = self._regions.setdefault(event.region, len(self._regions))
+        if event.name == "purchase":
+            self._region_of_order[event.person, at] = region
+        weight = self._weights.get(event.name, 0.0)
+        if weight <= 0 or not event.lines:
+            return
+        person = self._people.setdefault(event.person, len(self._people))
+        visit = self._visits.setdefault(event.session, len(self._visits))
+        for line in event.lines:
+            if line.item < self._items:
+                self._rows.append((person, line.item, at, weight, False, visit, -1, region))
+
+    def add_purchases(self, surrogate: int, consent: int, purchases: Iterable[Purchase]) -> None:
+        """A person's vault; left out unless both `training` and `vault.purchases` are in force."""
+        if consent & MAY_LEARN_PURCHASES != MAY_LEARN_PURCHASES:
+            return
+        person = self._people.setdefault(surrogate, len(self._people))
+        for bought in purchases:
+            if bought.quantity <= 0 or bought.at < self._since or bought.item >= self._items:
+                continue
+            basket = self._baskets.setdefault((person, bought.at), len(self._baskets))
+            region = self._region_of_order.get((surrogate, bought.at), 0)
+            weight = self._weights.get("purchase", 1.0)
+            self._rows.append((person, bought.item, bought.at, weight, True, -1, basket, region))
+
+    def build(self) -> Dataset:
+        rows = np.array(
+            self._rows,
+            dtype=[("person", "i4"), ("item", "i4"), ("at", "i8"), ("weight", "f4"), ("bought", "?"), ("visit", "i4"),
+                   ("basket", "i4"), ("region", "i4")],
+        )  # fmt: skip
+        self._rows.clear()
+        rows = rows[np.argsort(rows["at"], kind="stable")]
+        rows = rows[_newest_per_person(rows["person"], self._bound)]
+        column = {name: np.ascontiguousarray(rows[name]) for name in rows.dtype.names or ()}
+        return Dataset(items=self._items, people=len(self._people), regions=list(self._regions), **column)
+
+
+def _newest_per_person(person: Ints, bound: int) -> Mask:
+    """Rows (in time order) that are among the newest `bound` of their person."""
+    order = np.argsort(person, kind="stable")
+    grouped = person[order]
+    last = np.searchsorted(grouped, grouped, side="right")
+    kept = np.zeros(len(person), np.bool_)
+    kept[order] = last - np.arange(len(person)) <= bound
+    return kept
+
+
+def _matrix(weights: Floats, rows: Ints, columns: Ints, shape: tuple[int, int]) -> csr_matrix:
+    return csr_matrix((weights, (rows, columns)), shape=shape, dtype=np.float32)

@@ -1,0 +1,155 @@
+"""The node: the one holder of state. Opened in order, passed explicitly, closed in reverse."""
+
+from __future__ import annotations
+
+import asyncio
+import fcntl
+import os
+from collections.abc import AsyncIterator, Iterator
+from contextlib import AsyncExitStack, asynccontextmanager, contextmanager
+from pathlib import Path
+
+from app.config import Config
+from app.ingest.intake import Intake
+from app.learning.generations import Generations
+from app.metrics import Metrics
+from app.privacy.gatekeeper import Gate, Gatekeeper
+from app.serving.recommend import Recommender
+from app.serving.token import Tokens
+from plugins.contract import Model
+from plugins.manager import Plugins, load_plugins
+from store.catalogue import Catalogue
+from store.clock import Clock, open_clock
+from store.database import Database, open_database, open_reader
+from store.event_log import SqliteEventLog
+from store.keys import KeyRing, open_keys
+from store.person import PersonStore
+from store.search_index import SearchIndex
+from store.shop import ShopStore, open_shop
+from store.vault import VaultStore, open_vault
+
+PAGES_PER_MB = 256
+
+
+class CannotOpen(Exception):
+    """The node cannot be opened; the message says what to do about it."""
+
+
+class Node:
+    """Everything that is open, by name. Behaviour lives in functions that take what they need of it."""
+
+    config: Config
+    config_path: Path
+    """Relative names in the configuration start in this file's folder; trainings are run with it."""
+    folder: Path
+    clock: Clock
+    metrics: Metrics
+    plugins: Plugins
+    keys: KeyRing
+    database: Database
+    """person.db's writing connection; everything but the intake's writer goes through `intake.writer.exclusive`."""
+    person: PersonStore
+    log: SqliteEventLog
+    vault: VaultStore
+    shop: ShopStore
+    gatekeeper: Gate
+    generations: Generations
+    tokens: Tokens
+    intake: Intake
+    recommender: Recommender
+
+    @property
+    def catalogue(self) -> Catalogue:
+        return self.shop.catalogue
+
+    @property
+    def search(self) -> SearchIndex:
+        return self.shop.search
+
+    @property
+    def model(self) -> Model:
+        """The serving generation; an empty one before the first training."""
+        return self.generations.serving
+
+
+@asynccontextmanager
+async def open_node(config: Config, config_path: Path) -> AsyncIterator[Node]:
+    """Open everything a configuration asks for, and close it in reverse; the file itself is not read here.
+
+    Raises CannotOpen, PluginProblems or a StoreFault, each with what to do.
+    """
+    node = Node()
+    node.config, node.config_path = config, config_path
+    node.folder = config_path.parent / config.node.data
+    node.metrics = Metrics()
+    node.gatekeeper = Gatekeeper(config.consent)
+    node.plugins = load_plugins(config.plugin_tables, config.folder_of_plugins(config_path.parent))
+    async with AsyncExitStack() as stack:
+        stack.enter_context(locked_folder(node.folder))
+        await _open_stores(node, stack)
+        node.generations = Generations(node.folder / "generations", node.catalogue, config)
+        node.generations.take_over()
+        node.tokens = Tokens(node.keys, config.serving)
+        node.intake = Intake(node)
+        node.recommender = Recommender(node)
+        # The writer is the store's: work that was taken is finished before the databases close.
+        async with asyncio.TaskGroup() as group:
+            writer = group.create_task(node.intake.run(), name="writer")
+            try:
+                yield node
+            finally:
+                node.intake.close()
+                await asyncio.wait([writer])
+
+
+async def _open_stores(node: Node, stack: AsyncExitStack) -> None:
+    config, folder = node.config, node.folder
+    pages = config.node.max_database_mb * PAGES_PER_MB
+    cache = config.node.cache_mb
+    person_file = folder / "person.db"
+    node.clock = open_clock(config.node.clock)
+    node.keys = await stack.enter_async_context(
+        open_keys(
+            folder / "keys.db", now=node.clock.now(), beside=person_file, tenant=config.node.tenant, max_pages=pages
+        )
+    )
+    node.database = await stack.enter_async_context(
+        open_database(person_file, "person", cache_mb=cache, max_pages=pages)
+    )
+    reader = open_reader(person_file, cache_mb=cache)
+    stack.callback(reader.close)
+    node.person = PersonStore(reader)
+    node.log = SqliteEventLog(reader)
+    node.clock.observe(node.log.latest_ms())
+    node.vault = await stack.enter_async_context(
+        open_vault(
+            folder / "vault.db",
+            node.keys,
+            most_entries=config.node.vault_entries,
+            cache_mb=cache,
+            max_pages=pages,
+        )
+    )
+    node.shop = await stack.enter_async_context(
+        open_shop(folder / "shop.db", items_at_most=config.node.items_at_most, cache_mb=cache, max_pages=pages)
+    )
+
+
+@contextmanager
+def locked_folder(folder: Path) -> Iterator[None]:
+    """The data directory, made private, for this process alone. Raises CannotOpen."""
+    try:
+        folder.mkdir(mode=0o700, parents=True, exist_ok=True)
+        handle = os.open(folder / "lock", os.O_CREAT | os.O_RDWR, 0o600)
+    except OSError as error:
+        raise CannotOpen(
+            f"{folder}: {error.strerror}; [node] data has to be a folder that this user may write"
+        ) from error
+    try:
+        try:
+            fcntl.flock(handle, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except BlockingIOError:
+            raise CannotOpen(f"{folder}: in use by another personalize process; stop it first") from None
+        yield
+    finally:
+        os.close(handle)

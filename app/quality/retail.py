@@ -1,0 +1,113 @@
+"""The real shop, end to end: next month's purchases of real customers, guessed from their past (LEARNING.md).
+
+Train before 2011-11-01, test after. Test purchases are only compared with answers here, never sent to the server.
+"""
+
+from __future__ import annotations
+
+import csv
+import gzip
+import re
+from collections import Counter, defaultdict
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
+from datetime import datetime
+from pathlib import Path
+
+SPLIT = datetime(2011, 11, 1)
+WORDS_MATCHED = 8
+_STOCK_CODE = re.compile(r"[0-9]{5}")
+
+
+@dataclass
+class Protocol:
+    """Who is asked about and what they went on to buy."""
+
+    bought: dict[str, set[str]] = field(default_factory=lambda: defaultdict(set))
+    """Customer -> items before the split."""
+    wanted: dict[str, set[str]] = field(default_factory=lambda: defaultdict(set))
+    """Customer -> items after the split that the catalogue knew before it."""
+    titles: dict[str, str] = field(default_factory=dict)
+
+    @property
+    def customers(self) -> list[str]:
+        """With a past and a future."""
+        return sorted(customer for customer in self.wanted if customer in self.bought)
+
+    @property
+    def explorers(self) -> list[str]:
+        """Who went on to buy something they had not bought before."""
+        return [customer for customer in self.customers if self.wanted[customer] - self.bought[customer]]
+
+
+def read_protocol(file: Path) -> Protocol:
+    """Clean and split the file as LEARNING.md says: a customer, quantity and price above 0, a real stock code."""
+    protocol = Protocol()
+    future: list[tuple[str, str]] = []
+    titles: dict[str, Counter[str]] = defaultdict(Counter)
+    for customer, item, title, when in _clean_lines(file):
+        if when < SPLIT:
+            protocol.bought[customer].add(item)
+            titles[item][title] += 1
+        else:
+            future.append((customer, item))
+    for customer, item in future:
+        if item in titles:
+            protocol.wanted[customer].add(item)
+    protocol.titles = {item: counted.most_common(1)[0][0] for item, counted in titles.items()}
+    return protocol
+
+
+def _clean_lines(file: Path) -> Iterator[tuple[str, str, str, datetime]]:
+    with gzip.open(file, "rt", encoding="utf-8", newline="") as lines:
+        for row in csv.DictReader(lines):
+            if not row["CustomerID"] or float(row["Quantity"]) <= 0 or float(row["UnitPrice"]) <= 0:
+                continue
+            if not _STOCK_CODE.match(row["StockCode"]):
+                continue
+            when = datetime.fromisoformat(row["InvoiceDate"])
+            yield row["CustomerID"].removesuffix(".0"), row["StockCode"], row["Description"], when
+
+
+@dataclass(frozen=True)
+class SearchCase:
+    customer: str
+    query: str
+    item: str
+    new: bool
+
+
+def search_cases(protocol: Protocol) -> list[SearchCase]:
+    """One search per bought product: the last one or two words of its title that at least 8 titles hold."""
+    holders: dict[str, set[str]] = defaultdict(set)
+    for item, title in protocol.titles.items():
+        for word in _words(title):
+            holders[word].add(item)
+    cases = []
+    for customer in protocol.customers:
+        for item in sorted(protocol.wanted[customer]):
+            query = _query(_words(protocol.titles[item]), holders)
+            if query:
+                cases.append(SearchCase(customer, query, item, item not in protocol.bought[customer]))
+    return cases
+
+
+def _words(title: str) -> list[str]:
+    return re.findall(r"[a-z0-9]+", title.lower())
+
+
+def _query(words: Sequence[str], holders: Mapping[str, set[str]]) -> str:
+    for length in (2, 1):
+        last = words[-length:]
+        if len(last) == length and len(set.intersection(*(holders[word] for word in last))) >= WORDS_MATCHED:
+            return " ".join(last)
+    return ""
+
+
+def hit_rate(answers: Mapping[str, Sequence[str]], wanted: Mapping[str, set[str]]) -> float:
+    """Share of customers whose answer holds at least one item they went on to buy (HR@k, k the answer's length)."""
+    return sum(bool(set(answer) & wanted[customer]) for customer, answer in answers.items()) / max(1, len(answers))
+
+
+def reciprocal_rank(answer: Sequence[str], item: str) -> float:
+    return 1 / (answer.index(item) + 1) if item in answer else 0.0

@@ -1,0 +1,95 @@
+"""The API describes itself: OpenAPI 3.1 from the very types that validate requests and make answers."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from typing import Any
+
+import msgspec
+
+from app.problem import ProblemDetails
+
+REF = "#/components/schemas/{name}"
+
+
+@dataclass(frozen=True)
+class Operation:
+    """One method of one path; route modules export a list of them beside their routes."""
+
+    method: str
+    path: str
+    summary: str
+    body: Any = None
+    """Type that validates the request body."""
+    answer: Any = None
+    """Type of the successful answer's body."""
+    status: int = 200
+    media: str = "application/json"
+    """Media type of the successful answer."""
+    query: dict[str, str] = field(default_factory=dict)
+    """Query parameter -> what it means."""
+    key: str = ""
+    """`server` or `public` where an API key is needed."""
+    problems: Sequence[int] = (400,)
+
+
+def document(operations: Sequence[Operation], *, title: str, version: str) -> dict[str, Any]:
+    """The OpenAPI document of these operations."""
+    bodies = [kind for operation in operations for kind in (operation.body, operation.answer) if kind is not None]
+    _, components = msgspec.json.schema_components([*bodies, ProblemDetails], ref_template=REF)
+    paths: dict[str, dict[str, Any]] = {}
+    for operation in operations:
+        paths.setdefault(operation.path, {})[operation.method.lower()] = _describe(operation)
+    return {
+        "openapi": "3.1.0",
+        "info": {"title": title, "version": version},
+        "paths": paths,
+        "components": {
+            "schemas": components,
+            "securitySchemes": {"server": {"type": "http", "scheme": "bearer"}},
+        },
+    }
+
+
+def _describe(operation: Operation) -> dict[str, Any]:
+    content = {operation.media: {"schema": _schema(operation.answer)} if operation.answer is not None else {}}
+    described: dict[str, Any] = {
+        "operationId": f"{operation.method.lower()} {operation.path}",
+        "summary": operation.summary,
+        "parameters": _parameters(operation),
+        "responses": {
+            str(operation.status): {"description": "done", **({} if operation.status == 204 else {"content": content})},
+            **{
+                str(status): {
+                    "description": "problem",
+                    "content": {"application/problem+json": {"schema": _schema(ProblemDetails)}},
+                }
+                for status in operation.problems
+            },
+        },
+    }
+    if operation.body is not None:
+        described["requestBody"] = {
+            "required": True,
+            "content": {"application/json": {"schema": _schema(operation.body)}},
+        }
+    if operation.key == "server":
+        described["security"] = [{"server": []}]
+    return described
+
+
+def _parameters(operation: Operation) -> list[dict[str, Any]]:
+    in_path = [part[1:-1].split(":")[0] for part in operation.path.split("/") if part.startswith("{")]
+    return [
+        *({"name": name, "in": "path", "required": True, "schema": {"type": "string"}} for name in in_path),
+        *(
+            {"name": name, "in": "query", "description": meaning, "schema": {"type": "string"}}
+            for name, meaning in operation.query.items()
+        ),
+    ]
+
+
+def _schema(kind: Any) -> dict[str, Any]:
+    (schema,), _ = msgspec.json.schema_components([kind], ref_template=REF)
+    return schema
