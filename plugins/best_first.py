@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Hashable
-
 from typing import Any, TypeAlias
 
 import numpy as np

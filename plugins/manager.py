@@ -96,7 +96,7 @@ class Plugins:
         return proposals
 
     def keep(self, candidates: Candidates, context: Context, dropped: dict[str, int] | None = None) -> Mask:
-        """Which candidates every plugin lets through, [n]. `dropped` hears how many each one took out.
+        """Which candidates every plugin lets through, [n]. `dropped` adds up how many each one took out.
 
         Raises PluginFailed when a plugin fails or answers with anything but a mask: rules fail closed.
         """
@@ -110,7 +110,8 @@ class Plugins:
                 call.failed(wrong)
                 raise PluginFailed(f"plugins.{call.plugin}: {wrong}")
             if dropped is not None:
-                dropped[call.plugin] = len(candidates) - int(np.count_nonzero(mask))
+                out = len(candidates) - int(np.count_nonzero(mask))
+                dropped[call.plugin] = dropped.get(call.plugin, 0) + out
             kept &= mask
         return kept
 

@@ -1,0 +1,52 @@
+"""Writes lists as JSON: item fields come encoded already from the catalogue, only the frame is new."""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Sequence
+
+import msgspec
+
+from app.serving.recommend import Shelf
+from store.catalogue import Catalogue
+
+_encode = msgspec.json.Encoder().encode
+_decode = msgspec.json.Decoder(dict[str, msgspec.Raw]).decode
+
+
+class ShelfHead(msgspec.Struct, frozen=True):
+    """What stands before the items of a list."""
+
+    placement: str
+    title: str
+    request_id: str
+    token: str
+    strategy: str
+
+
+def answer_json(
+    shelves: Sequence[Shelf], catalogue: Catalogue, *, fields: Sequence[Collection[str]], missing: Sequence[list[str]],
+    took_ms: float, explain: bool, rules: str = "",
+) -> bytes:  # fmt: skip
+    """The body of an answer (WEB.md). `fields` and `missing` have one entry per list; no fields = all."""
+    results = b",".join(
+        _shelf_json(shelf, catalogue, wanted, absent, explain)
+        for shelf, wanted, absent in zip(shelves, fields, missing, strict=True)
+    )
+    served_by = _encode({"model": shelves[0].model if shelves else "", "rules": rules})
+    return b'{"results":[%b],"served_by":%b,"took_ms":%.2f}' % (results, served_by, took_ms)
+
+
+def _shelf_json(
+    shelf: Shelf, catalogue: Catalogue, fields: Collection[str], missing: list[str], explain: bool
+) -> bytes:
+    head = _encode(ShelfHead(shelf.placement, shelf.title, shelf.request_id, shelf.token, shelf.strategy))
+    items = []
+    for index, number in enumerate(shelf.items.tolist()):
+        fragment = catalogue.fragment(number)
+        if fields:
+            fragment = _encode({name: raw for name, raw in _decode(fragment).items() if name == "id" or name in fields})
+        reason = shelf.reasons[index]
+        told = b',"reason":' + _encode({"code": reason.code, "text": reason.text}) if reason.code else b""
+        items.append(b'%b,"index":%d%b}' % (fragment[:-1], index, told))
+    tail = b',"explanation":' + _encode(shelf.made.explain(catalogue)) if explain else b""
+    return b'%b,"items":[%b],"missing_ids":%b%b}' % (head[:-1], b",".join(items), _encode(missing), tail)

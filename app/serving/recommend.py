@@ -1,0 +1,184 @@
+"""Answers "what should this visitor see here, now?": synchronous, in memory, within a millisecond.
+
+One object per node. A request is a `Page` (where the visitor is), a `Visitor` (what consent lets be known) and some
+`Ask`s (which lists); each becomes a `Shelf`.
+"""
+
+from __future__ import annotations
+
+import dataclasses
+import secrets
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field
+
+import numpy as np
+
+from app.metrics import Metrics
+from app.serving.allowed import AllowedItems
+from app.serving.explanations import Explanations, Remembered
+from app.serving.options import ServingOptions
+from app.serving.placements import Placement
+from app.serving.rank import Ranking, rank
+from app.serving.reasons import Reason, reasons_of
+from app.serving.token import Tokens
+from plugins.calls import PluginFailed
+from plugins.contract import NO_ITEMS, Board, Context, Ints, Model, Visitor
+from plugins.manager import Plugins
+from store.catalogue import Catalogue
+from store.records import Purpose
+
+PERSONAL = int(Purpose.SESSION | Purpose.PROFILE | Purpose.PURCHASES)
+
+
+@dataclass(frozen=True)
+class Page:
+    """What the page itself says; needs nobody's consent and is not kept."""
+
+    region: str = ""
+    locale: str = ""
+    currency: str = ""
+    item: int = -1
+    cart: Ints = field(default_factory=NO_ITEMS.copy)
+    viewed: Ints = field(default_factory=NO_ITEMS.copy)
+    """Items of this visit as the page tells them, newest last; used where consent gives nothing better."""
+
+
+@dataclass(frozen=True)
+class Ask:
+    """One list asked for."""
+
+    placement: str
+    limit: int = 0
+    """0: what the placement says."""
+    exclude: Ints = field(default_factory=NO_ITEMS.copy)
+    filter: str = ""
+
+
+@dataclass(frozen=True)
+class Shelf:
+    """One list answered."""
+
+    request_id: str
+    token: str
+    placement: str
+    title: str
+    strategy: str
+    """`personalized`, `contextual`, `popular`, or `fallback` when a rule could not be asked."""
+    items: Ints
+    reasons: list[Reason]
+    model: str
+    made: Remembered
+
+
+class UnknownPlacement(LookupError):
+    """Nobody configured a placement of that name; the message names those there are."""
+
+
+class Recommender:
+    """Holds what every answer needs; the loop's thread only."""
+
+    def __init__(
+        self, *, catalogue: Catalogue, plugins: Plugins, model: Callable[[], Model], tokens: Tokens,
+        options: ServingOptions, placements: Mapping[str, Placement], metrics: Metrics,
+    ) -> None:  # fmt: skip
+        self.catalogue = catalogue
+        self.plugins = plugins
+        self.options = options
+        self.placements = dict(placements)
+        self.explanations = Explanations(options.explanations, options.explain_minutes * 60)
+        self.allowed = AllowedItems(catalogue, options.filters)
+        self.tokens = tokens
+        self._model = model
+        self._board = Board()
+        answered = metrics.counter("lists", "Lists answered, by strategy.", ["strategy"])
+        self._answered = {name: answered.labels(name) for name in ("personalized", "contextual", "popular", "fallback")}
+
+    def shelves(
+        self,
+        asks: Sequence[Ask],
+        page: Page,
+        visitor: Visitor,
+        now: float,
+        *,
+        dry_run: bool = False,
+        seed: int | None = None,
+    ) -> list[Shelf]:
+        """The lists, in the order asked. `dry_run`: nobody is told, nothing is counted or remembered.
+
+        `seed` makes the answer repeatable; without it each request explores anew.
+        Raises UnknownPlacement, and FilterError for a filter that cannot be read.
+        """
+        visitor = visitor if len(visitor.viewed) or not len(page.viewed) else _with_page(visitor, page)
+        shelves: list[Shelf] = []
+        shown = NO_ITEMS
+        for ask in asks:
+            context = self._context(ask, page, visitor, now, seed)
+            exclude = ask.exclude if not len(shown) else np.concatenate((ask.exclude, shown))
+            shelf = self._shelf(context, self._placement(ask.placement), exclude, dry_run)
+            shelves.append(shelf)
+            if self.options.distinct:
+                shown = shelf.items if not len(shown) else np.concatenate((shown, shelf.items))
+        return shelves
+
+    def _placement(self, name: str) -> Placement:
+        try:
+            return self.placements[name]
+        except KeyError:
+            raise UnknownPlacement(
+                f"there is no placement {name!r}; there are {', '.join(sorted(self.placements))}"
+            ) from None
+
+    def _context(self, ask: Ask, page: Page, visitor: Visitor, now: float, seed: int | None) -> Context:
+        placement = self._placement(ask.placement)
+        limit = min(ask.limit or placement.limit, self.options.limit_at_most)
+        return Context(
+            now=now,
+            placement=placement.name,
+            limit=limit,
+            catalogue=self.catalogue,
+            model=self._model(),
+            visitor=visitor,
+            region=page.region,
+            locale=page.locale,
+            currency=page.currency,
+            item=page.item,
+            cart=page.cart,
+            seed=secrets.randbits(63) if seed is None else seed,
+            allowed=self.allowed.of(page.region, placement.filter, ask.filter),
+            board=self._board,
+        )
+
+    def _shelf(self, context: Context, placement: Placement, exclude: Ints, dry_run: bool) -> Shelf:
+        if placement.exclude_bought and len(context.visitor.bought):
+            exclude = np.concatenate((exclude, context.visitor.bought))
+        request_id = secrets.token_hex(8)
+        strategy = _strategy(context)
+        try:
+            ranking = rank(
+                self.plugins, context, placement, exclude,
+                proposals=self.options.proposals, candidates=self.options.candidates,
+            )  # fmt: skip
+        except PluginFailed:
+            # A rule that cannot be asked may have forbidden anything: no item is sure to pass it.
+            ranking, strategy = Ranking(), "fallback"
+        reasons = reasons_of(self.plugins, ranking, context)
+        model = context.model.id
+        made = Remembered(request_id, context.now, placement.name, strategy, model, placement.weights, ranking, reasons)
+        if not dry_run:
+            self._answered[strategy].inc()
+            self.explanations.add(made)
+            self.plugins.served(context, ranking.items)
+        token = self.tokens.sign(request_id, placement.name, context.now, model=model)
+        return Shelf(request_id, token, placement.name, placement.title, strategy, ranking.items, reasons, model, made)
+
+
+def _strategy(context: Context) -> str:
+    visitor = context.visitor
+    if int(visitor.purposes) & PERSONAL and (visitor.known or len(visitor.bought)):
+        return "personalized"
+    return "contextual" if len(context.anchors) or len(visitor.viewed) else "popular"
+
+
+def _with_page(visitor: Visitor, page: Page) -> Visitor:
+    """What the page says of the visit, for a visitor of whom nothing better is known."""
+    return dataclasses.replace(visitor, viewed=page.viewed)

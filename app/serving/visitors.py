@@ -1,0 +1,54 @@
+"""Who is asking, as far as consent allows it to be known: signal, gatekeeper, one read, and only then features."""
+
+from __future__ import annotations
+
+from app.features.options import FeatureOptions
+from app.features.visitor import visitor_of
+from app.privacy.gatekeeper import ConsentSignal, Decision, Gate
+from app.privacy.identity import Claim, Persons, persons_of
+from plugins.contract import Visitor
+from store.keys import KeyRing
+from store.person import PersonStore
+from store.records import PersonRow, Purpose
+from store.vault import VaultStore
+
+_PURCHASES = int(Purpose.PURCHASES)
+
+
+class VisitorReader:
+    """Reads a visitor on the event loop: one point read, two more where purchases are allowed."""
+
+    def __init__(
+        self, gate: Gate, keys: KeyRing, person: PersonStore, vault: VaultStore, features: FeatureOptions
+    ) -> None:
+        self._gate = gate
+        self._keys = keys
+        self._person = person
+        self._vault = vault
+        self._features = features
+
+    def read(self, claim: Claim, signal: ConsentSignal, now: float) -> tuple[Visitor, Decision]:
+        """The visitor behind a claim, and the decision that says what of them may be used.
+
+        Where the signal rules everything out nothing is read at all.
+        """
+        at_most = self._gate.at_most(signal)
+        row = None
+        if int(at_most):
+            row = self._row(persons_of(claim, self._keys), signal.state, at_most)
+        decision = self._gate.allow(signal, row, now)
+        if row is None or not int(decision.purposes):
+            return Visitor(purposes=decision.purposes), decision
+        purchases = None
+        if int(decision.purposes) & _PURCHASES:
+            purchases = self._vault.read(row.surrogate, Purpose.PURCHASES, decision.purposes)
+        return visitor_of(row, decision, purchases, now, self._features), decision
+
+    def _row(self, persons: Persons, state: str, wanted: Purpose) -> PersonRow | None:
+        """The row that speaks for the request, by the rule of `app.privacy.identity.whose`, in as few reads as can be."""
+        if state == "session" or not persons.lasting:
+            return self._person.read(persons.visit, wanted) if persons.visit else None
+        row = self._person.read(persons.lasting, wanted)
+        if state or (row is not None and row.consent_at):
+            return row
+        return self._person.read(persons.visit, wanted) if persons.visit else None
