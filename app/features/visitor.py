@@ -82,6 +82,7 @@ def _visitor(
     kept = [(item, often, at) for item, (often, at, _) in bought.items() if often > 0]
     return Visitor(
         purposes=purposes,
+        visit=session.session,
         viewed=np.array([item for item, _, _ in session.items], np.int32) if session.items else NO_ITEMS,
         history=np.array(items, np.int32) if items else NO_ITEMS,
         weights=np.array(weights, np.float32) if items else NO_FLOATS,

@@ -5,8 +5,6 @@ random id; one who agreed to the visit only, by the visit's id. Where the reques
 looked up: the row of a person who once decided answers, else the visit.
 """
 
-import hashlib
-import hmac
 from collections.abc import Mapping
 from typing import NamedTuple, Protocol
 
@@ -19,14 +17,14 @@ LEAST_ANON = 22
 class Pseudonyms(Protocol):
     """What of the key ring this needs."""
 
-    def pseudonym(self, kind: str, id: str) -> bytes: ...  # noqa: A002 - the key ring's own name for it
+    def pseudonym(self, kind: str, name: str) -> bytes: ...
+
+    def check_user(self, user: str, signature: str) -> bool: ...
 
 
 class Claim(NamedTuple):
     """Who a request says it comes from."""
 
-    state: str = ""
-    """The consent state it carries; see ConsentSignal."""
     anon: str = ""
     user: str = ""
     user_sig: str = ""
@@ -43,48 +41,34 @@ class Persons(NamedTuple):
     visit: bytes | None = None
     """By session id."""
     signed_in: bool = False
-    forged: bool = False
-    """A user id came whose signature is not the shop's; it was ignored."""
 
 
 NOBODY = Persons()
 
 
-def persons_of(claim: Claim, keys: Pseudonyms, signing_secret: bytes) -> Persons:
+def persons_of(claim: Claim, keys: Pseudonyms) -> Persons:
     """The pseudonyms to look up; both None: nobody anything could be kept about.
 
-    `user_sig` is the hex HMAC-SHA-256 of the user id under the shop's signing secret. Without it a browser could read
-    and poison anyone's profile, so the user id is then ignored.
+    Without the shop's signature (or a server key) a user id is ignored, else any browser could read and poison
+    anyone's profile; so is a beacon id that could be guessed.
     """
-    signed = bool(claim.user) and (claim.trusted or _signed(claim.user, claim.user_sig, signing_secret))
-    forged = bool(claim.user) and not signed
     visit = keys.pseudonym("session", claim.session) if claim.session else None
-    if claim.state == "session":
-        return Persons(None, visit, False, forged)
-    if signed:
-        return Persons(keys.pseudonym("user", claim.user), visit, True, False)
+    if claim.user and (claim.trusted or keys.check_user(claim.user, claim.user_sig)):
+        return Persons(keys.pseudonym("user", claim.user), visit, True)
     if claim.anon and (claim.trusted or len(claim.anon) >= LEAST_ANON):
-        return Persons(keys.pseudonym("anon", claim.anon), visit, False, forged)
-    return Persons(None, visit, False, forged)
+        return Persons(keys.pseudonym("anon", claim.anon), visit)
+    return Persons(None, visit)
 
 
 def whose(persons: Persons, state: str, rows: Mapping[bytes, PersonRow]) -> bytes | None:
-    """Of the pseudonyms the one whose row speaks; `rows` are those found in the database.
+    """Of the pseudonyms the one that speaks; `rows` are those found in the database, `state` the consent signal's.
 
-    A request that says nothing about consent speaks for the person only where that person once decided.
+    Consent to the visit only never touches the lasting row. A request that says nothing about consent speaks for the
+    person only where that person once decided.
     """
+    if state == "session":
+        return persons.visit
     if state:
         return persons.lasting or persons.visit
     row = rows.get(persons.lasting) if persons.lasting else None
-    if row is not None and row.consent_at:
-        return persons.lasting
-    return persons.visit
-
-
-def sign_user(user: str, signing_secret: bytes) -> str:
-    """The `user_sig` a shop's server puts beside a user id."""
-    return hmac.new(signing_secret, user.encode(), hashlib.sha256).hexdigest()
-
-
-def _signed(user: str, signature: str, signing_secret: bytes) -> bool:
-    return bool(signature) and hmac.compare_digest(sign_user(user, signing_secret).encode(), signature.lower().encode())
+    return persons.lasting if row is not None and row.consent_at else persons.visit

@@ -1,0 +1,67 @@
+"""Events between the wire and the log: minimized step by step, until only what consent allows is left."""
+
+from dataclasses import dataclass, field
+
+from app.ingest.wire import BatchOnWire, DropReason, EventOnWire, EventResult, Location
+from app.privacy.gatekeeper import ConsentSignal
+from app.privacy.identity import NOBODY, Persons
+from store.api_keys import ApiKey
+from store.records import Line
+
+
+@dataclass(slots=True)
+class Draft:
+    """One event on its way. `wire` is let go by the last step; from then on nothing of it is left but what is here."""
+
+    place: int
+    """Position in the batch, for its result."""
+    id: str
+    name: str
+    sent_ms: int
+    """As the sender gave it, equal in every retry."""
+    wire: EventOnWire | None
+    at_ms: int = 0
+    """By the server's clock."""
+    lines: tuple[Line, ...] = ()
+    affinities: dict[str, float] = field(default_factory=dict)
+    search: str = ""
+    """The text itself, only where the vault may get it."""
+    value: float = 0.0
+    placement: str = ""
+    request: str = ""
+
+
+@dataclass(slots=True)
+class Incoming:
+    """One visitor's batch, and what was found out about it without asking a database."""
+
+    key: ApiKey
+    signal: ConsentSignal
+    now_ms: int
+    skew_ms: int
+    """To add to the sender's times."""
+    at_most: int = 0
+    """Purposes the signal could allow at best."""
+    persons: Persons = NOBODY
+    session: int = 0
+    region: str = ""
+    location: Location | None = None
+    gpc_honoured: bool = False
+    """Said by the policy alone; a recorded decision may say otherwise."""
+    consent_update_ms: int | None = None
+    """When the person decided, where the batch says so."""
+    drafts: list[Draft] = field(default_factory=list)
+    results: list[EventResult | None] = field(default_factory=list)
+
+    @property
+    def trust(self) -> int:
+        """3 the shop's server, 2 signed in, 1 a browser."""
+        return 3 if self.key.kind == "server" else 2 if self.persons.signed_in else 1
+
+    def drop(self, draft: Draft, reason: DropReason, detail: str = "") -> None:
+        self.results[draft.place] = EventResult(draft.id, "dropped", reason, detail)
+
+
+def skew(batch: BatchOnWire, now_ms: int) -> int:
+    """Milliseconds the sender's clock is behind; 0 where it does not say when it sent."""
+    return now_ms - batch.sent if batch.sent else 0

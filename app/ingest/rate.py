@@ -1,0 +1,53 @@
+"""Holds floods off without keeping addresses: a bucket per network prefix, known only by a hash of today's secret."""
+
+import hashlib
+import ipaddress
+import secrets
+from collections import OrderedDict
+
+DAY = 86_400
+
+
+class RateLimit:
+    """Token buckets in memory. The secret is random, lives a day and in this process only: no address can be got back
+    from what is held, and nothing links two days."""
+
+    def __init__(self, *, per_minute: int, prefixes: int) -> None:
+        self._rate = per_minute / 60
+        self._burst = float(per_minute)
+        self._most = prefixes
+        self._day = -1
+        self._secret = b""
+        self._buckets: OrderedDict[bytes, tuple[float, float]] = OrderedDict()
+
+    def wait(self, address: str, now: float) -> float:
+        """Seconds this sender has to wait; 0: go ahead, and it is counted. `now` in epoch seconds."""
+        if int(now // DAY) != self._day:
+            self._day, self._secret = int(now // DAY), secrets.token_bytes(32)
+            self._buckets.clear()
+        name = hashlib.blake2b(_prefix(address), key=self._secret, digest_size=12).digest()
+        left, at = self._buckets.pop(name, (self._burst, now))
+        left = min(self._burst, left + max(0.0, now - at) * self._rate)
+        allowed = left >= 1
+        self._buckets[name] = (left - 1 if allowed else left, now)
+        if len(self._buckets) > self._most:
+            self._buckets.popitem(last=False)
+        return 0.0 if allowed else (1 - left) / self._rate
+
+
+def client_address(peer: str, forwarded: str, proxies: int) -> str:
+    """The sender's address: the peer's, or behind `proxies` proxies of the shop's own the one they vouch for."""
+    if not proxies:
+        return peer
+    hops = [hop.strip() for hop in forwarded.split(",") if hop.strip()]
+    return hops[-proxies] if len(hops) >= proxies else peer
+
+
+def _prefix(address: str) -> bytes:
+    try:
+        parsed = ipaddress.ip_address(address)
+    except ValueError:
+        return b"unknown"
+    if isinstance(parsed, ipaddress.IPv6Address) and parsed.ipv4_mapped:
+        parsed = parsed.ipv4_mapped
+    return parsed.packed[:3] if parsed.version == 4 else parsed.packed[:6]

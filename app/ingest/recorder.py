@@ -1,0 +1,255 @@
+"""Writes a group of batches in one transaction: who they are about, what was not counted before, log rows, features.
+
+Event rows, features, counted ids and the position of the feature updater commit together, or none of them do; so an
+event is counted once, and whoever was told "accepted" finds it after any crash.
+"""
+
+import asyncio
+from collections.abc import Sequence
+from dataclasses import dataclass
+from time import perf_counter
+from typing import NamedTuple
+
+import msgspec
+
+from app.features.options import FeatureOptions
+from app.ingest.incoming import Draft, Incoming
+from app.ingest.known import Known, People
+from app.ingest.meter import IngestMeter
+from app.ingest.wire import DropReason, EventResult
+from app.privacy.gatekeeper import Decision, Gate
+from plugins.manager import Plugins
+from store.catalogue import Catalogue
+from store.clock import Clock
+from store.database import Transaction
+from store.event_log import EventLog
+from store.keys import KeyRing
+from store.person import PersonStore
+from store.records import LoggedEvent, Purchase, Purpose
+from store.vault import CATEGORY_NAMES, Entry, Place, Search, VaultStore
+
+CONSUMER = "features"
+"""The feature updater's name among the log's consumers."""
+_LASTING = int(Purpose.SESSION | Purpose.PROFILE)
+_SLICE_SECONDS = 0.001
+"""How long the event loop is kept from answering shoppers at a stretch."""
+_SIGN = {"purchase": 1.0, "refund": -1.0}
+Vaulted = dict[Purpose, list[Entry]]
+
+
+class Recorded(NamedTuple):
+    """What became of one batch; true once the transaction is committed."""
+
+    results: list[EventResult]
+    events: list[LoggedEvent]
+    gpc_honoured: bool
+    sealed_at: int
+    """Sequence number of its last event with something for the vault; 0 for none."""
+
+
+@dataclass(slots=True)
+class _Work:
+    """One batch inside the group."""
+
+    incoming: Incoming
+    person: Known | None
+    decision: Decision
+    results: list[EventResult | None]
+    kept: list[Draft]
+    ids: list[int]
+    events: list[LoggedEvent]
+    sealed_at: int = 0
+
+
+class Pause:
+    """Lets the event loop answer shoppers in between."""
+
+    def __init__(self) -> None:
+        self._began = perf_counter()
+
+    async def now_and_then(self) -> None:
+        """To be called often: gives way once a slice of time is used up."""
+        if perf_counter() - self._began > _SLICE_SECONDS:
+            await asyncio.sleep(0)
+            self._began = perf_counter()
+
+
+class Recorder:
+    """`apply` is what the one writer calls. It changes only the transaction, so a failed group can be retried."""
+
+    def __init__(
+        self,
+        *,
+        person: PersonStore,
+        log: EventLog,
+        vault: VaultStore,
+        keys: KeyRing,
+        catalogue: Catalogue,
+        gatekeeper: Gate,
+        plugins: Plugins,
+        options: FeatureOptions,
+        clock: Clock,
+        meter: IngestMeter,
+    ) -> None:
+        self._person = person
+        self._log = log
+        self._vault = vault
+        self._keys = keys
+        self._catalogue = catalogue
+        self._gatekeeper = gatekeeper
+        self._plugins = plugins
+        self._options = options
+        self._clock = clock
+        self._meter = meter
+
+    async def apply(self, transaction: Transaction, group: Sequence[Incoming]) -> list[Recorded | Exception]:
+        """One `Recorded` per batch, in order."""
+        started = perf_counter()
+        asked = {
+            pseudonym
+            for incoming in group
+            if incoming.drafts
+            for pseudonym in (incoming.persons.lasting, incoming.persons.visit)
+            if pseudonym is not None
+        }
+        people = People(await self._person.resolve(asked), self._gatekeeper)
+        works = [self._admit(incoming, people) for incoming in group]
+        drafts = sum(len(work.incoming.drafts) for work in works)
+        started = self._timed("consent_record", drafts, started)
+        await self._deduplicate(transaction, works)
+        started = self._timed("dedup", drafts, started)
+        await self._build(works)
+        started = self._timed("build_and_learn", drafts, started)
+        await self._write(transaction, works, people)
+        self._timed("write", drafts, started)
+        return [self._recorded(work) for work in works]
+
+    def _timed(self, step: str, events: int, started: float) -> float:
+        now = perf_counter()
+        self._meter.step(step, events, now - started)
+        return now
+
+    def _admit(self, incoming: Incoming, people: People) -> _Work:
+        """The consent gate: signal and record together, and a decision the batch itself brings."""
+        person, decision = people.admit(incoming)
+        work = _Work(incoming, person, decision, list(incoming.results), [], [], [])
+        for draft in incoming.drafts:
+            if draft.name == "consent_update":
+                work.results[draft.place] = EventResult(draft.id, "accepted")
+            elif person is None:
+                work.results[draft.place] = EventResult(draft.id, "dropped", DropReason.NO_CONSENT)
+            else:
+                work.kept.append(draft)
+        return work
+
+    async def _deduplicate(self, transaction: Transaction, works: list[_Work]) -> None:
+        """By the sender's id, under the person's pseudonym: an id says nothing about anyone else's events."""
+        event_hash = self._keys.event_hash
+        pause = Pause()
+        for work in works:
+            await pause.now_and_then()
+            if work.person is not None:
+                pseudonym = work.person.pseudonym
+                work.ids = [event_hash(pseudonym, draft.id, draft.sent_ms) for draft in work.kept]
+        ids = [number for work in works for number in work.ids]
+        fresh = await self._person.fresh(transaction, ids, int(self._clock.now() // 86_400))
+        for work in works:
+            kept = []
+            for draft, number in zip(work.kept, work.ids, strict=True):
+                if number in fresh:
+                    fresh.discard(number)
+                    kept.append(draft)
+                else:
+                    work.results[draft.place] = EventResult(draft.id, "duplicate")
+            work.kept = kept
+
+    async def _build(self, works: list[_Work]) -> None:
+        """Events as the log keeps them, refused by a plugin or learned from, in slices short enough for shoppers."""
+        await self._keys.ensure_data_keys(self._vault_owners(works))
+        pause = Pause()
+        for work in works:
+            person = work.person
+            for draft in work.kept:
+                assert person is not None
+                event = self._event(work, draft, person.row.surrogate)
+                refused = self._plugins.reject_event(event)
+                if refused is not None:
+                    work.results[draft.place] = EventResult(draft.id, "dropped", DropReason.REJECTED, refused)
+                    continue
+                person.learn(event, self._catalogue, self._plugins, self._options)
+                work.events.append(self._with_sealed(work, draft, event))
+                work.results[draft.place] = EventResult(draft.id, "accepted")
+                await pause.now_and_then()
+
+    def _event(self, work: _Work, draft: Draft, surrogate: int) -> LoggedEvent:
+        incoming, purposes = work.incoming, int(work.decision.purposes)
+        order = draft.name in _SIGN
+        lines = draft.lines if purposes & _LASTING and not order else ()
+        return LoggedEvent(
+            person=surrogate,
+            session=incoming.session,
+            at_ms=draft.at_ms,
+            name=draft.name,
+            purposes=purposes,
+            lines=lines,
+            affinities=draft.affinities if purposes & _LASTING else {},
+            value=draft.value if not order or work.decision.allows(Purpose.PURCHASES) else 0.0,
+            region=incoming.region,
+            placement=draft.placement,
+            request=draft.request,
+            trust=incoming.trust,
+        )
+
+    def _vault_owners(self, works: list[_Work]) -> set[int]:
+        return {
+            work.person.row.surrogate
+            for work in works
+            if work.person is not None and work.kept
+            if _location_allowed(work) or any(_vaulted(work, draft) for draft in work.kept)
+        }
+
+    def _with_sealed(self, work: _Work, draft: Draft, event: LoggedEvent) -> LoggedEvent:
+        entries = _vaulted(work, draft)
+        if not work.events and _location_allowed(work):
+            place = work.incoming.location
+            assert place is not None
+            entries[Purpose.LOCATION] = [Place(place.lat, place.lon, draft.at_ms // 1000)]
+        if not entries:
+            return event
+        sealed = {
+            CATEGORY_NAMES[category]: self._vault.seal(event.person, category, found)
+            for category, found in entries.items()
+        }
+        return msgspec.structs.replace(event, sealed=sealed)
+
+    async def _write(self, transaction: Transaction, works: list[_Work], people: People) -> None:
+        events = [event for work in works for event in work.events]
+        if events:
+            last = await self._log.append(transaction, events)
+            sequence = last - len(events)
+            for work in works:
+                for event in work.events:
+                    sequence += 1
+                    if event.sealed:
+                        work.sealed_at = sequence
+            self._person.advance(transaction, CONSUMER, last)
+        self._person.save(transaction, [person.written() for person in people.changed()], people.new())
+
+    def _recorded(self, work: _Work) -> Recorded:
+        results = [result for result in work.results if result is not None]
+        return Recorded(results, work.events, work.decision.gpc_honoured, work.sealed_at)
+
+
+def _location_allowed(work: _Work) -> bool:
+    return work.incoming.location is not None and work.decision.allows(Purpose.LOCATION)
+
+
+def _vaulted(work: _Work, draft: Draft) -> Vaulted:
+    """What of an event belongs in the vault and may go there; its place is the batch's and is added once."""
+    at, found = draft.at_ms // 1000, Vaulted()
+    if draft.search and work.decision.allows(Purpose.SEARCHES):
+        found[Purpose.SEARCHES] = [Search(draft.search, at)]
+    if draft.lines and draft.name in _SIGN and work.decision.allows(Purpose.PURCHASES):
+        sign = _SIGN[draft.name]
+        found[Purpose.PURCHASES] = [Purchase(line.item, sign * line.quantity, line.price, at) for line in draft.lines]
+    return found

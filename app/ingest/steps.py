@@ -1,0 +1,225 @@
+"""The steps an event takes before the database is asked: a list, run by one small loop that counts and times them.
+
+Each step returns the event, or the reason it ends here. The order is the promise: nothing is looked at more closely
+than the steps before have allowed, and after `minimize` no raw search text and no foreign field is left.
+"""
+
+import re
+from collections.abc import Callable, Mapping
+from time import perf_counter
+
+from app.ingest.incoming import Draft, Incoming, skew
+from app.ingest.meter import IngestMeter
+from app.ingest.options import IngestLimits
+from app.ingest.wire import (
+    EVENT_NAMES,
+    NO_PARAMS,
+    BatchOnWire,
+    DropReason,
+    EventResult,
+    ItemOnWire,
+    Params,
+    read_event,
+)
+from app.privacy.gatekeeper import ConsentSignal, Gate, named_purposes
+from app.privacy.identity import NOBODY, Claim, Persons, persons_of
+from store.api_keys import ApiKey
+from store.catalogue import Catalogue
+from store.clock import Clock, EventClock
+from store.keys import KeyRing
+from store.records import Line, Purpose
+
+Step = Callable[[Draft, Incoming], Draft | DropReason]
+Understand = Callable[[str], Mapping[str, float]]
+"""What a search text means: "category:shoes" -> weight."""
+Attribute = Callable[[str], tuple[str, str] | None]
+"""(request id, placement) of a token the server signed; None for any other."""
+
+# Without an item these say nothing.
+_ABOUT_ITEMS = frozenset(
+    {"view_item", "select_item", "add_to_cart", "remove_from_cart", "add_to_wishlist", "dismiss_item"}
+)
+_ORDERS = frozenset({"purchase", "refund"})
+_PURCHASES, _SEARCHES, _LOCATION = int(Purpose.PURCHASES), int(Purpose.SEARCHES), int(Purpose.LOCATION)
+_REGION = re.compile(r"[\w .'-]{1,32}")
+
+
+class Preparation:
+    """What the steps need to know; does no I/O and changes nothing."""
+
+    def __init__(
+        self,
+        *,
+        clock: Clock,
+        keys: KeyRing,
+        catalogue: Catalogue,
+        gatekeeper: Gate,
+        limits: IngestLimits,
+        understand: Understand,
+        attribute: Attribute,
+        meter: IngestMeter,
+    ) -> None:
+        self._clock = clock
+        self._keys = keys
+        self._catalogue = catalogue
+        self._gatekeeper = gatekeeper
+        self._limits = limits
+        self._understand = understand
+        self._attribute = attribute
+        self._meter = meter
+        self.steps: tuple[tuple[str, Step], ...] = (
+            ("key_and_origin", self._key_allows),
+            ("clock_window", self._clock_window),
+            ("consent_signal", self._consent_signal),
+            ("pseudonymize", self._pseudonymize),
+            ("minimize", self._minimize),
+        )
+
+    def prepare(self, batch: BatchOnWire, key: ApiKey, *, gpc: bool = False) -> Incoming:
+        """The batch after all steps: `drafts` may go on, `results` already say what became of the others."""
+        incoming = self._incoming(batch, key, gpc)
+        started = perf_counter()
+        for place, raw in enumerate(batch.events):
+            event = read_event(raw)
+            if isinstance(event, EventResult):
+                incoming.results[place] = event
+            else:
+                incoming.drafts.append(Draft(place, event.id, event.name, event.ts, event))
+        self._meter.step("read", len(batch.events), perf_counter() - started)
+        for name, step in self.steps:
+            started = perf_counter()
+            entered = len(incoming.drafts)
+            incoming.drafts = self._run(step, incoming)
+            self._meter.step(name, entered, perf_counter() - started)
+        return incoming
+
+    def _run(self, step: Step, incoming: Incoming) -> list[Draft]:
+        going_on = []
+        for draft in incoming.drafts:
+            outcome = step(draft, incoming)
+            if isinstance(outcome, DropReason):
+                incoming.drop(draft, outcome)
+            else:
+                going_on.append(outcome)
+        return going_on
+
+    def _incoming(self, batch: BatchOnWire, key: ApiKey, gpc: bool) -> Incoming:
+        now_ms = self._clock.now_ms()
+        signal = ConsentSignal(
+            state=batch.consent or "",
+            named=named_purposes(batch.purposes or ()),
+            version=batch.consent_version or "",
+            region=batch.region or "",
+            gpc=gpc,
+            source="server" if key.kind == "server" else "beacon",
+        )
+        at_most = int(self._gatekeeper.at_most(signal))
+        return Incoming(
+            key=key,
+            signal=signal,
+            now_ms=now_ms,
+            skew_ms=skew(batch, now_ms),
+            at_most=at_most,
+            # A decision has to find its row even where it says no; for anything else a no means not even looking.
+            persons=self._persons(batch, key) if at_most or _decides(batch) else NOBODY,
+            session=self._keys.session_hash(batch.session) if at_most and batch.session else 0,
+            region=_region(batch.region),
+            location=batch.location if at_most & _LOCATION else None,
+            gpc_honoured=gpc and self._gatekeeper.allow(signal, None, now_ms / 1000).gpc_honoured,
+            results=[None] * len(batch.events),
+        )
+
+    def _persons(self, batch: BatchOnWire, key: ApiKey) -> Persons:
+        claim = Claim(
+            anon=batch.anon or "",
+            user=batch.user or "",
+            user_sig=batch.user_sig or "",
+            session=batch.session or "",
+            trusted=key.kind == "server",
+        )
+        return persons_of(claim, self._keys)
+
+    def _key_allows(self, draft: Draft, incoming: Incoming) -> Draft | DropReason:
+        if draft.name not in EVENT_NAMES:
+            return DropReason.UNKNOWN_EVENT
+        if incoming.key.events and draft.name not in incoming.key.events:
+            return DropReason.NOT_ALLOWED
+        return draft
+
+    def _clock_window(self, draft: Draft, incoming: Incoming) -> Draft | DropReason:
+        """A browser's events of the last day; a server may report older ones, nobody the future."""
+        draft.at_ms = draft.sent_ms + incoming.skew_ms
+        server = incoming.key.kind == "server"
+        if not server and draft.at_ms < incoming.now_ms - self._limits.past_hours * 3_600_000:
+            return DropReason.TOO_OLD
+        follows = server and isinstance(self._clock, EventClock)
+        if not follows and draft.at_ms > incoming.now_ms + self._limits.future_minutes * 60_000:
+            return DropReason.IN_THE_FUTURE
+        return draft
+
+    def _consent_signal(self, draft: Draft, incoming: Incoming) -> Draft | DropReason:
+        if draft.name == "consent_update":
+            incoming.consent_update_ms = draft.at_ms
+            return draft
+        if incoming.at_most:
+            return draft
+        if incoming.signal.state == "anonymous":
+            self._meter.anonymous(draft.name)
+        return DropReason.NO_CONSENT
+
+    def _pseudonymize(self, draft: Draft, incoming: Incoming) -> Draft | DropReason:
+        return draft if incoming.persons.lasting or incoming.persons.visit else DropReason.NO_VISITOR
+
+    def _minimize(self, draft: Draft, incoming: Incoming) -> Draft | DropReason:
+        event = draft.wire
+        assert event is not None
+        draft.wire = None
+        params = event.params or NO_PARAMS
+        items = params.items or ([ItemOnWire(event.item)] if event.item else [])
+        if draft.name in _ORDERS:
+            if incoming.at_most & _PURCHASES:
+                draft.lines, draft.value = self._order_lines(items), params.value or 0.0
+        else:
+            draft.lines = self._lines(items)
+            if not draft.lines and draft.name in _ABOUT_ITEMS:
+                return DropReason.UNKNOWN_ITEM
+        if draft.name == "user_engagement":
+            draft.value = params.engagement_time_msec or 0.0
+        elif draft.name == "search" and params.search_term:
+            draft.affinities = dict(self._understand(params.search_term))
+            draft.search = params.search_term if incoming.at_most & _SEARCHES else ""
+        self._credit(draft, params)
+        return draft
+
+    def _lines(self, items: list[ItemOnWire]) -> tuple[Line, ...]:
+        """Distinct known items."""
+        if len(items) == 1:
+            number = self._catalogue.number(items[0].item_id)
+            return () if number is None else (Line(number),)
+        numbers = dict.fromkeys(self._catalogue.number(item.item_id) for item in items)
+        return tuple(Line(number) for number in numbers if number is not None)
+
+    def _order_lines(self, items: list[ItemOnWire]) -> tuple[Line, ...]:
+        known = ((self._catalogue.number(item.item_id), item) for item in items)
+        return tuple(
+            Line(number, 1.0 if item.quantity is None else item.quantity, item.price)
+            for number, item in known
+            if number is not None
+        )
+
+    def _credit(self, draft: Draft, params: Params) -> None:
+        """The request and placement that a token of ours names; a sender's own words are not kept."""
+        token = params.token or next((item.token for item in params.items or () if item.token), None)
+        credited = self._attribute(token) if token else None
+        if credited is not None:
+            draft.request, draft.placement = credited
+
+
+def _decides(batch: BatchOnWire) -> bool:
+    """Whether a consent_update may be among the events, which are not read yet."""
+    return any(b"consent_update" in bytes(raw) for raw in batch.events)
+
+
+def _region(region: str | None) -> str:
+    """A coarse place as the shop names it; anything that looks like more is left out."""
+    return region if region and _REGION.fullmatch(region) else ""
