@@ -3,14 +3,60 @@
 from __future__ import annotations
 
 from collections.abc import Collection, Sequence
+from typing import Literal
 
 import msgspec
 
+from app.serving.explanations import Explanation
 from app.serving.recommend import Shelf
 from store.catalogue import Catalogue
+from store.fragment import ShownItem
 
 _encode = msgspec.json.Encoder().encode
 _decode = msgspec.json.Decoder(dict[str, msgspec.Raw]).decode
+
+
+class ReasonOnWire(msgspec.Struct, frozen=True):
+    """Why an item is there: a code for programs, a sentence for the shopper (it may be empty)."""
+
+    code: str
+    text: str = ""
+
+
+class ItemOnWire(ShownItem, frozen=True, omit_defaults=True):
+    """An item in its place."""
+
+    index: int = 0
+    reason: ReasonOnWire | None = None
+
+
+class ShelfOnWire(msgspec.Struct, frozen=True, omit_defaults=True):
+    """One list."""
+
+    placement: str
+    title: str
+    request_id: str
+    """To ask "why?" with."""
+    token: str
+    """To be sent with what happens to the list's items."""
+    strategy: Literal["personalized", "contextual", "popular", "fallback"]
+    items: list[ItemOnWire]
+    missing_ids: list[str]
+    """Ids of the request that the catalogue does not know."""
+    explanation: Explanation | None = None
+
+
+class ServedBy(msgspec.Struct, frozen=True):
+    model: str
+    rules: str
+
+
+class RecommendationsAnswer(msgspec.Struct, frozen=True):
+    """The answer to recommendations: one list per request, in their order."""
+
+    results: list[ShelfOnWire]
+    served_by: ServedBy
+    took_ms: float
 
 
 class ShelfHead(msgspec.Struct, frozen=True):

@@ -76,23 +76,23 @@ def read_request(body: bytes, options: ServingOptions) -> RecommendationsOnWire:
         raise Problem(400, "Not a valid request", errors=[_field_error(str(error))]) from None
     except msgspec.DecodeError as error:
         raise Problem(400, "Not valid JSON", str(error)) from None
+    check_bounds(told, options)
+    return told
+
+
+def check_bounds(told: RecommendationsOnWire, options: ServingOptions) -> None:
+    """Raises Problem 400 with every bound of [serving] that the request passes."""
     bounds = [
         ("/requests", len(told.requests), options.requests_at_most),
         ("/context/cart", len(told.context.cart), options.cart_at_most),
         ("/context/viewed", len(told.context.viewed), options.viewed_at_most),
-        *(
-            (f"/requests/{index}/exclude", len(ask.exclude), options.exclude_at_most)
-            for index, ask in enumerate(told.requests)
-        ),
-        *(
-            (f"/requests/{index}/limit", ask.limit or 0, options.limit_at_most)
-            for index, ask in enumerate(told.requests)
-        ),
     ]
+    for index, ask in enumerate(told.requests):
+        bounds.append((f"/requests/{index}/exclude", len(ask.exclude), options.exclude_at_most))
+        bounds.append((f"/requests/{index}/limit", ask.limit or 0, options.limit_at_most))
     beyond = [FieldError(pointer, f"{count} is more than {most}") for pointer, count, most in bounds if count > most]
     if beyond:
         raise Problem(400, "Not a valid request", "a bound is passed", errors=beyond)
-    return told
 
 
 def page_of(context: ContextOnWire, catalogue: Catalogue) -> Page:
@@ -108,10 +108,15 @@ def page_of(context: ContextOnWire, catalogue: Catalogue) -> Page:
     )
 
 
-def ask_of(ask: AskOnWire, catalogue: Catalogue) -> tuple[Ask, list[str]]:
-    """The list asked for, and the ids in it that the catalogue does not know."""
-    missing = [item_id for item_id in ask.exclude if catalogue.number(item_id) is None]
-    return Ask(ask.placement, ask.limit or 0, numbers_of(ask.exclude, catalogue), ask.filter), missing
+def ask_of(ask: AskOnWire, catalogue: Catalogue) -> Ask:
+    """The list asked for, in item numbers."""
+    return Ask(ask.placement, ask.limit or 0, numbers_of(ask.exclude, catalogue), ask.filter)
+
+
+def missing_ids(ask: AskOnWire, context: ContextOnWire, catalogue: Catalogue) -> list[str]:
+    """Ids that a request names and the catalogue does not know."""
+    named = [*context.cart, *ask.exclude, *([context.item] if context.item else [])]
+    return [item_id for item_id in dict.fromkeys(named) if catalogue.number(item_id) is None]
 
 
 def numbers_of(ids: Iterable[str], catalogue: Catalogue) -> Ints:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
+
 from app.features.options import FeatureOptions
 from app.features.visitor import visitor_of
 from app.privacy.gatekeeper import ConsentSignal, Decision, Gate
@@ -19,7 +21,7 @@ class VisitorReader:
     """Reads a visitor on the event loop: one point read, two more where purchases are allowed."""
 
     def __init__(
-        self, gate: Gate, keys: KeyRing, person: PersonStore, vault: VaultStore, features: FeatureOptions
+        self, gate: Callable[[], Gate], keys: KeyRing, person: PersonStore, vault: VaultStore, features: FeatureOptions
     ) -> None:
         self._gate = gate
         self._keys = keys
@@ -32,11 +34,12 @@ class VisitorReader:
 
         Where the signal rules everything out nothing is read at all.
         """
-        at_most = self._gate.at_most(signal)
+        gate = self._gate()
+        at_most = gate.at_most(signal)
         row = None
         if int(at_most):
             row = self._row(persons_of(claim, self._keys), signal.state, at_most)
-        decision = self._gate.allow(signal, row, now)
+        decision = gate.allow(signal, row, now)
         if row is None or not int(decision.purposes):
             return Visitor(purposes=decision.purposes), decision
         purchases = None
@@ -45,7 +48,7 @@ class VisitorReader:
         return visitor_of(row, decision, purchases, now, self._features), decision
 
     def _row(self, persons: Persons, state: str, wanted: Purpose) -> PersonRow | None:
-        """The row that speaks for the request, by the rule of `app.privacy.identity.whose`, in as few reads as can be."""
+        """The row that speaks for the request: the rule of `app.privacy.identity.whose` in as few reads as can be."""
         if state == "session" or not persons.lasting:
             return self._person.read(persons.visit, wanted) if persons.visit else None
         row = self._person.read(persons.lasting, wanted)

@@ -1,0 +1,230 @@
+"""GET and POST /v1/recommendations: what to show where; as JSON, as a piece of HTML, and why."""
+
+from __future__ import annotations
+
+from time import perf_counter
+from typing import TYPE_CHECKING
+
+import msgspec
+from starlette.requests import Request
+from starlette.responses import HTMLResponse, Response
+from starlette.routing import Route
+
+from app.privacy.gatekeeper import ConsentSignal, gpc_signal, named_purposes
+from app.privacy.identity import Claim
+from app.problem import Problem
+from app.routes.answers import json_response
+from app.routes.body import read_body
+from app.routes.openapi import Operation
+from app.serving.answer import RecommendationsAnswer, answer_json
+from app.serving.explanations import Explanation
+from app.serving.filters import FilterError
+from app.serving.recommend import Page, Shelf, UnknownPlacement
+from app.serving.request import (
+    AskOnWire,
+    ContextOnWire,
+    RecommendationsOnWire,
+    VisitorOnWire,
+    ask_of,
+    filter_problem,
+    page_of,
+    read_request,
+)
+from app.serving.shelf_html import shelf_html
+from app.serving.visitors import VisitorReader
+from plugins.contract import Visitor
+from store.api_keys import ApiKey
+
+if TYPE_CHECKING:
+    from app.node import Node
+
+NOBODY = Visitor()
+PERSONAL = {"cache-control": "private, no-store"}
+FOR_EVERYONE = {"cache-control": "public, max-age=30, s-maxage=60, stale-while-revalidate=300"}
+VISITOR_HEADER = "personalize-visitor"
+BUCKET_SECONDS = 30
+
+QUERY = {
+    "placement": "Name of the placement, `home` if left out",
+    "limit": "How many items",
+    "item": "Id of the item the page shows",
+    "cart": "Ids of the items in the cart, with commas between them",
+    "exclude": "Ids not to be shown, with commas between them",
+    "region": "Region of the shop, such as FR",
+    "currency": "Currency of the page",
+    "locale": "Language of the page",
+    "filter": 'Filter expression, such as category == "shoes" and price < 50',
+}
+OPERATIONS = [
+    Operation(
+        "post", "/v1/recommendations", "Lists for a visitor", RecommendationsOnWire, RecommendationsAnswer,
+        problems=(400, 401, 404, 413),
+    ),
+    Operation(
+        "get", "/v1/recommendations", "A list from the page alone; may be cached",
+        answer=RecommendationsAnswer, query=QUERY, problems=(400, 404),
+    ),
+    Operation(
+        "get", "/v1/recommendations.html", "The same as a piece of HTML", media="text/html", query=QUERY,
+        problems=(400, 401, 404),
+    ),
+    Operation(
+        "get", "/v1/recommendations/{request_id}/why", "How a list came out", answer=Explanation, problems=(404,)
+    ),
+]  # fmt: skip
+
+
+def routes(node: Node) -> list[Route]:
+    """The hottest first."""
+    handlers = Handlers(node)
+    return [
+        Route("/v1/recommendations", handlers.post, methods=["POST"]),
+        Route("/v1/recommendations", handlers.get, methods=["GET"]),
+        Route("/v1/recommendations.html", handlers.html, methods=["GET"]),
+        Route("/v1/recommendations/{request_id}/why", handlers.why, methods=["GET"]),
+    ]
+
+
+class Handlers:
+    """The handlers with what they share."""
+
+    def __init__(self, node: Node) -> None:
+        self._node = node
+        self._recommender = node.recommender
+        self._visitors = VisitorReader(
+            lambda: node.gatekeeper, node.keys, node.person, node.vault, node.config.features
+        )
+        self._seconds = node.metrics.histogram("recommend_seconds", "From a request's body to the answer's bytes.")
+
+    async def post(self, request: Request) -> Response:
+        """Personal as far as the visitor agreed; no cache may keep it."""
+        body = await read_body(request, self._recommender.options.body_bytes)
+        start = perf_counter()
+        told = read_request(body, self._recommender.options)
+        visitor, headers = self._visitor(request, told.visitor, told.context.region, told.key)
+        content = self._answer(told, visitor, start)
+        seconds = perf_counter() - start
+        self._seconds.observe(seconds)
+        headers["server-timing"] = f"recommend;dur={seconds * 1000:.2f}"
+        return Response(content, 200, headers, media_type="application/json")
+
+    async def get(self, request: Request) -> Response:
+        """From the page alone, the same for everyone for half a minute."""
+        start = perf_counter()
+        told = self._from_query(request)
+        return Response(self._answer(told, NOBODY, start, seed=self._seed()), 200, FOR_EVERYONE, "application/json")
+
+    async def html(self, request: Request) -> Response:
+        """For everyone, unless the shop's server says in a header for whom: then for that visitor alone."""
+        told = self._from_query(request)
+        header = request.headers.get(VISITOR_HEADER)
+        if header is None:
+            shelf = self._shelves(told, NOBODY, seed=self._seed())[0]
+            return HTMLResponse(shelf_html(shelf, self._node.catalogue), headers=FOR_EVERYONE)
+        key = self._key(request, "")
+        if key is None or key.kind != "server":
+            raise Problem(401, "A server key is needed", f"only the shop's server may send {VISITOR_HEADER}")
+        visitor, headers = self._visitor(request, _visitor_header(header), told.context.region, "")
+        shelf = self._shelves(told, visitor)[0]
+        return HTMLResponse(shelf_html(shelf, self._node.catalogue), headers=headers)
+
+    async def why(self, request: Request) -> Response:
+        """How a list came out, as long as it is remembered."""
+        found = self._recommender.explanations.get(request.path_params["request_id"], self._node.clock.now())
+        if found is None:
+            raise Problem(
+                404, "Not remembered", "Lists are remembered for a few minutes; ask again with \"explain\": true"
+            )  # fmt: skip
+        return json_response(found.explain(self._node.catalogue), headers={"cache-control": "private, no-store"})
+
+    def _answer(self, told: RecommendationsOnWire, visitor: Visitor, start: float, seed: int | None = None) -> bytes:
+        shelves = self._shelves(told, visitor, seed)
+        catalogue = self._node.catalogue
+        return answer_json(
+            shelves, catalogue, fields=[ask.fields for ask in told.requests],
+            missing=[missing_ids(ask, told.context, catalogue) for ask in told.requests],
+            took_ms=(perf_counter() - start) * 1000, explain=told.explain,
+        )  # fmt: skip
+
+    def _shelves(self, told: RecommendationsOnWire, visitor: Visitor, seed: int | None = None) -> list[Shelf]:
+        catalogue, now = self._node.catalogue, self._node.clock.now()
+        page: Page = page_of(told.context, catalogue)
+        asks = [ask_of(ask, catalogue) for ask in told.requests]
+        try:
+            return self._recommender.shelves(asks, page, visitor, now, dry_run=told.dry_run, seed=seed)
+        except UnknownPlacement as unknown:
+            raise Problem(404, "No such placement", str(unknown)) from None
+        except FilterError as error:
+            raise filter_problem(error, told.requests) from None
+
+    def _visitor(
+        self, request: Request, told: VisitorOnWire, region: str, key_text: str
+    ) -> tuple[Visitor, dict[str, str]]:
+        """Who is asking, as far as they agreed to be known, and the headers of an answer to them."""
+        key = self._key(request, key_text)
+        gpc = gpc_signal(request.headers.getlist("sec-gpc"))
+        signal = ConsentSignal(
+            told.consent or "", named_purposes(told.purposes), told.consent_version or "", region, gpc
+        )
+        claim = Claim(
+            told.anon or "", told.user or "", told.user_sig or "", told.session or "",
+            trusted=key is not None and key.kind == "server",
+        )  # fmt: skip
+        visitor, decision = self._visitors.read(claim, signal, self._node.clock.now())
+        headers = dict(PERSONAL)
+        if decision.gpc_honoured:
+            headers["gpc-honoured"] = "1"
+        return visitor, headers
+
+    def _key(self, request: Request, text: str) -> ApiKey | None:
+        """The API key of a request; None where it brings none. Raises Problem 401 for one that is not ours."""
+        scheme, _, token = request.headers.get("authorization", "").partition(" ")
+        text = token.strip() if scheme.lower() == "bearer" else text
+        if not text:
+            return None
+        key = self._node.keys.check(text)
+        if key is None:
+            raise Problem(401, "Unknown API key", "the key of this request is not (or no longer) valid")
+        return key
+
+    def _from_query(self, request: Request) -> RecommendationsOnWire:
+        """The request in a URL: one list, nobody named. Raises Problem 400 for a parameter that is not known."""
+        told = request.query_params
+        unknown = [name for name in told if name not in QUERY]
+        if unknown:
+            raise Problem(400, "Unknown parameter", f"{', '.join(unknown)}; there are {', '.join(QUERY)}")
+        limit = told.get("limit")
+        ask = {
+            "placement": told.get("placement", "home"),
+            "limit": int(limit) if limit is not None and limit.isdecimal() else limit,
+            "exclude": _ids(told.get("exclude")),
+            "filter": told.get("filter", ""),
+        }
+        context = {
+            "item": told.get("item"),
+            "cart": _ids(told.get("cart")),
+            **{name: told.get(name, "") for name in ("region", "currency", "locale")},
+        }
+        try:
+            read = RecommendationsOnWire(
+                [msgspec.convert(ask, AskOnWire)], context=msgspec.convert(context, ContextOnWire)
+            )
+        except msgspec.ValidationError as error:
+            raise Problem(400, "Not a valid request", str(error)) from None
+        check_bounds(read, self._recommender.options)
+        return read
+
+    def _seed(self) -> int:
+        """The same for everyone for a while, so that an answer may be cached."""
+        return int(self._node.clock.now() // BUCKET_SECONDS)
+
+
+def _visitor_header(text: str) -> VisitorOnWire:
+    try:
+        return msgspec.json.decode(text, type=VisitorOnWire)
+    except (msgspec.ValidationError, msgspec.DecodeError) as error:
+        raise Problem(400, f"Not a valid {VISITOR_HEADER}", f"a JSON object as `visitor` in a POST: {error}") from None
+
+
+def _ids(text: str | None) -> list[str]:
+    return [part.strip() for part in text.split(",") if part.strip()] if text else []
