@@ -96,7 +96,9 @@ class Transaction:
             await self._database.in_thread(self._commit)
 
     async def rollback(self) -> None:
+        """Forget everything so far; what follows begins anew."""
         self._queued.clear()
+        self._begun = False
         await self._database.in_thread(_rollback)
 
     def _flush(self, connection: Connection) -> None:
