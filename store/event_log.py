@@ -134,6 +134,14 @@ class SqliteEventLog:
             for seq, body in self._reader.execute(f"SELECT seq, body FROM {table} ORDER BY seq"):
                 yield seq, _decode(body)
 
+    def latest_ms(self) -> int:
+        """The time of the latest event kept; 0 = nothing is kept."""
+        for day in reversed(self.days()):
+            (latest,) = self._reader.execute(f"SELECT max(at) FROM events_{day:%Y%m%d}").fetchone()
+            if latest is not None:
+                return int(latest)
+        return 0
+
     def waiting(self, position: int, limit: int) -> list[tuple[int, int, dict[str, bytes]]]:
         """(sequence number, person, sealed parts) after `position`, which the vault has still to take over."""
         rows = self._reader.execute(

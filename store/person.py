@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import secrets
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 
 from store.database import Connection, Transaction
 from store.records import PersonRow, Purpose
@@ -134,6 +134,11 @@ class PersonStore:
             taken.add(key)
             free[pseudonym] = key
         return free
+
+    def consents(self) -> Iterator[tuple[int, int]]:
+        """(surrogate, purposes) of everyone, for training: give it a reader of its own."""
+        for surrogate, consent in self._reader.execute("SELECT surrogate, consent FROM profiles"):
+            yield surrogate, consent
 
     def position(self, consumer: str) -> int:
         """How far a consumer of the log has come; 0 = nothing yet."""
