@@ -80,7 +80,7 @@ class ConsentPolicy(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fi
 
     def jurisdictions(self) -> dict[str, Jurisdiction]:
         """All of them by name."""
-        return {"eu": self.eu, "us-ca": self.us_ca, "default": self.default, **self.more}
+        return {**self.more, "eu": self.eu, "us-ca": self.us_ca, "default": self.default}
 
     def problems(self) -> list[tuple[str, str]]:
         """What cannot be meant, as (setting, sentence)."""
