@@ -6,7 +6,7 @@ take them anew for each request. Only `store.shop.ShopStore` changes a catalogue
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
 import msgspec
@@ -135,6 +135,10 @@ class Catalogue:
         """The number of the item with this id; None for unknown and deleted ones."""
         return self._numbers.get(item_id)
 
+    def exists(self, number: int) -> bool:
+        """False for a deleted item and for a number never given."""
+        return 0 <= number < self.size and bool(self._bodies[number])
+
     def item(self, number: int) -> Item:
         """The whole item, decoded anew (about 2 µs). KeyError for a deleted one."""
         body = self._bodies[number]
@@ -182,7 +186,7 @@ class Catalogue:
         behind = self.version - version
         if behind > len(self._changes):
             return None
-        return np.unique(np.array(self._changes[len(self._changes) - behind :], np.int32))
+        return np.array(sorted(set(self._changes[len(self._changes) - behind :])), np.int32)
 
     # ---- affinities: one naming for what events teach and for what scores look up
 
@@ -230,14 +234,15 @@ class Catalogue:
                 f"items may name {REGIONS_AT_MOST} regions in all, with these it would be {len(regions)}"
             )
 
-    def load(self, rows: Iterable[tuple[int, bytes]]) -> None:
-        """Take over what a database holds: number and msgpack Item, an empty body for a deleted one."""
-        for number, body in rows:
-            if body:
-                self.put(number, _decode_item(body), body)
-            else:
-                self._reserve(number + 1)
-                self._changed(number)
+    def load(self, number: int, body: bytes) -> Item | None:
+        """Take over a row of the database: a msgpack Item, or the empty body of a deleted one (answers None)."""
+        if body:
+            item = _decode_item(body)
+            self.put(number, item, body)
+            return item
+        self._reserve(number + 1)
+        self._changed(number)
+        return None
 
     def put(self, number: int, item: Item, body: bytes = b"") -> None:
         """Set an item's row; readers see it from now on. `body` is the item as msgpack, where at hand."""

@@ -210,7 +210,7 @@ def test_a_catalogue_changed_step_by_step_equals_one_loaded_at_the_end(changes: 
         if number in kept:
             fresh.put(number, kept[number])
         else:
-            fresh.load([(number, b"")])
+            fresh.load(number, b"")
     assert np.array_equal(catalogue.servable, fresh.servable)
     assert np.array_equal(catalogue.price, fresh.price, equal_nan=True)
     for number, item in kept.items():

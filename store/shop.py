@@ -1,0 +1,136 @@
+"""Keeps the catalogue on disk: what a shop puts is committed first, and from that moment every answer obeys it."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import AsyncIterator, Sequence
+from contextlib import asynccontextmanager, closing
+from pathlib import Path
+
+import msgspec
+
+from store.catalogue import Catalogue, CatalogueFull
+from store.database import Database, Transaction, open_database, open_reader
+from store.records import Item
+from store.search_index import SearchIndex, searched_fields
+
+_encode = msgspec.msgpack.Encoder().encode
+_PER_QUERY = 500
+
+
+@asynccontextmanager
+async def open_shop(
+    path: Path, *, items_at_most: int = 1_000_000, attributes_at_most: int = 256, cache_mb: int = 16, max_pages: int = 0
+) -> AsyncIterator[ShopStore]:
+    """Open shop.db, with the live catalogue and its search index loaded."""
+    async with open_database(path, "shop", cache_mb=cache_mb, max_pages=max_pages) as database:
+        shop = ShopStore(database, Catalogue(attributes_at_most=attributes_at_most), items_at_most)
+        await shop._load()
+        yield shop
+
+
+def read_catalogue(path: Path) -> Catalogue:
+    """The catalogue of a shop.db as it stands, for a process of its own such as a training."""
+    catalogue = Catalogue()
+    with closing(open_reader(path)) as reader:
+        for number, body in reader.execute("SELECT number, body FROM items ORDER BY number"):
+            catalogue.load(number, body)
+    return catalogue
+
+
+class ShopStore:
+    """The one that changes `catalogue` and `search`, each time after its commit."""
+
+    def __init__(self, database: Database, catalogue: Catalogue, items_at_most: int = 1_000_000) -> None:
+        self.database = database
+        self.catalogue = catalogue
+        self.search = SearchIndex(catalogue)
+        self.items_at_most = items_at_most
+        self._turn = asyncio.Lock()
+
+    async def put_items(self, items: Sequence[Item], now: float) -> list[int]:
+        """Add or replace items, all or none; returns their numbers. Of equal ids the last one counts.
+
+        An item that does not say when it was published is as old as its first put, `now` (epoch seconds).
+        Raises CatalogueFull or a StoreFault, with nothing changed. What is put must have passed `item_problems`.
+        """
+        async with self._turn:
+            self.catalogue.check(items)
+            async with self.database.transaction() as transaction:
+                numbers = await self._numbers(transaction, [item.id for item in items])
+                dated = [self._dated(item, now) for item in items]
+                latest = {numbers[item.id]: (item, _encode(item)) for item in dated}
+                transaction.insert(
+                    "INSERT INTO items(number, id, body, updated)",
+                    [(number, item.id, body, int(now)) for number, (item, body) in latest.items()],
+                    "ON CONFLICT(number) DO UPDATE SET body = excluded.body, updated = excluded.updated",
+                )
+            for number, (item, body) in latest.items():
+                before = self.catalogue.item(number) if self.catalogue.exists(number) else None
+                self.catalogue.put(number, item, body)
+                if before is None or searched_fields(before) != searched_fields(item):
+                    self.search.put(number, item)
+            await self.search.compact()
+        return [numbers[item.id] for item in items]
+
+    async def finish_search(self) -> None:
+        """Run once beside the server, after opening: the part of the search index that opening did not wait for."""
+        await self.search.read_descriptions()
+        async with self._turn:
+            await self.search.compact()
+
+    async def delete(self, item_id: str, now: float) -> bool:
+        """Take an item out; False where there is none. Its number waits for it, should it come back."""
+        async with self._turn:
+            number = self.catalogue.number(item_id)
+            if number is None:
+                return False
+            async with self.database.transaction() as transaction:
+                transaction.later("UPDATE items SET body = x'', updated = ? WHERE number = ?", (int(now), number))
+            self.catalogue.remove(number)
+            self.search.remove(number)
+        return True
+
+    def get(self, item_id: str) -> Item | None:
+        number = self.catalogue.number(item_id)
+        return None if number is None else self.catalogue.item(number)
+
+    def list(self, after: int, limit: int) -> list[tuple[int, Item]]:
+        """Items with a number above `after` (-1 to begin) in the order they came, with their numbers."""
+        found: list[tuple[int, Item]] = []
+        for number in range(max(after + 1, 0), self.catalogue.size):
+            if len(found) == limit:
+                break
+            if self.catalogue.exists(number):
+                found.append((number, self.catalogue.item(number)))
+        return found
+
+    async def _load(self) -> None:
+        rows = await self.database.fetch("SELECT number, body FROM items ORDER BY number")
+        titles, descriptions = dict[int, str](), dict[int, str]()
+        for number, body in rows:
+            item = self.catalogue.load(number, body)
+            if item is not None:
+                titles[number], descriptions[number] = item.title, item.description
+        self.search.build(titles, descriptions)
+
+    def _dated(self, item: Item, now: float) -> Item:
+        if item.published:
+            return item
+        before = self.get(item.id)
+        return msgspec.structs.replace(item, published=before.published if before else now)
+
+    async def _numbers(self, transaction: Transaction, ids: Sequence[str]) -> dict[str, int]:
+        """Numbers of these ids: the ones they have, or had before they were deleted, or new ones."""
+        known = {item_id: number for item_id in ids if (number := self.catalogue.number(item_id)) is not None}
+        unknown = [item_id for item_id in dict.fromkeys(ids) if item_id not in known]
+        for start in range(0, len(unknown), _PER_QUERY):
+            some = unknown[start : start + _PER_QUERY]
+            marks = ",".join("?" * len(some))
+            known.update(await transaction.fetch(f"SELECT id, number FROM items WHERE id IN ({marks})", some))
+        new = [item_id for item_id in unknown if item_id not in known]
+        size = self.catalogue.size
+        if size + len(new) > self.items_at_most:
+            raise CatalogueFull(f"the catalogue holds {size} of at most {self.items_at_most} items")
+        known.update({item_id: size + index for index, item_id in enumerate(new)})
+        return known
