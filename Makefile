@@ -44,8 +44,8 @@ test: setup-dev assets
 check: setup-dev
 	@$(BIN)/ruff format --check --quiet . || { echo "make check: run 'make format'"; exit 1; }
 	@$(BIN)/ruff check --quiet .
-	@$(BIN)/mypy app plugins store tests
-	@$(BIN)/lint-imports
+	@$(BIN)/mypy app plugins store tests $(wildcard tools/*.py)
+	@$(BIN)/lint-imports --no-logo
 	@git ls-files -z '*.md' | xargs -0 $(BIN)/cog --check -I .
 
 format: setup-dev
