@@ -65,6 +65,14 @@ class AffinityNames:
             keys.append(f"category_band:{self.tops.names[top]}|{band}")
         return tuple(keys)
 
+    def key(self, kind: str, code: int) -> str:
+        """The key of one of AFFINITY_KINDS with this code."""
+        if kind == "category_band":
+            return f"category_band:{self.tops.names[code // BANDS]}|{code % BANDS}"
+        if kind == "band":
+            return f"band:{code}"
+        return f"{kind}:{(self.categories if kind == 'category' else self.brands).names[code]}"
+
     def weights(self, affinities: Mapping[str, float]) -> tuple[Floats, Floats, Floats, Floats]:
         """A visitor's weights as one array per kind, indexed by code; the last cell is 0, so that code -1 finds
         nothing. Keys the catalogue does not know are left out."""

@@ -199,6 +199,10 @@ class Catalogue:
             int(self._top_category.values[number]),
         )
 
+    def affinity_key(self, kind: str, code: int) -> str:
+        """The key of a code of `affinity_columns`."""
+        return self._names.key(kind, code)
+
     def affinity_columns(self) -> tuple[Ints, Ints, Ints, Ints]:
         """Codes of every item's keys, [size] for each of AFFINITY_KINDS; -1 for none."""
         return self.category, self.brand, self.band, category_bands(self.top_category, self.band)

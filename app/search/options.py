@@ -1,0 +1,30 @@
+"""What an operator can set about search: bounds, and how far what is known of a visitor may move the order."""
+
+from __future__ import annotations
+
+from typing import Annotated
+
+import msgspec
+from msgspec import Meta
+
+Count = Annotated[int, Meta(ge=1)]
+
+
+class SearchOptions(msgspec.Struct, frozen=True, kw_only=True):
+    """[search]: with all weights 0 the order is the static one, matches by distinct buyers."""
+
+    limit: Annotated[int, Meta(ge=1, le=200)] = 24
+    """Items in an answer, where the request does not say."""
+    limit_at_most: Annotated[int, Meta(ge=1, le=200)] = 100
+    candidates: Annotated[int, Meta(ge=50, le=5000)] = 500
+    """The best matches in the static order; these are what is re-ranked and paged through."""
+    query_characters: Annotated[int, Meta(ge=10, le=1000)] = 200
+    """A longer query is answered with 400."""
+    body_bytes: Count = 64 * 1024
+    weights: dict[str, float] = {"buy_again": 1.0, "history_neighbours": 0.3, "taste": 0.2, "affinity": 0.1}
+    """Scorer plugins laid over the static order, which itself counts from 0 to 1. A purchase outweighs popularity,
+    the rest only decides among similarly popular items."""
+    meaning_matches: Count = 100
+    """The best matches from which the affinities of a query are read."""
+    meaning_keys: Count = 12
+    """At most this many affinities are learned from a query."""
