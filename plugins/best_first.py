@@ -30,7 +30,7 @@ def best_first(items: Ints, scores: Scores, limit: int) -> Ints:
 def exactly(context: Context) -> bool:
     """Whether the request allows so few items that scoring every one of them beats searching among all."""
     allowed = context.allowed
-    return allowed is not None and allowed.share < HALF and len(allowed.items) <= EXACT_AT_MOST
+    return allowed is not None and allowed.share < HALF and allowed.share * len(allowed.mask) <= EXACT_AT_MOST
 
 
 def allowed_below(context: Context, size: int) -> Ints:

@@ -31,9 +31,10 @@ NO_FLOATS: Floats = np.empty(0, np.float32)
 
 # How far a visit's evidence is followed, once per request, for whoever asks.
 SESSION_DEPTH = 200
+HISTORY_FOLLOWED = 64
 
 __all__ = [
-    "NO_FLOATS", "NO_ITEMS", "SESSION_DEPTH", "Allowed", "Board", "Candidates", "Context", "Floats", "Ints", "Links",
+    "HISTORY_FOLLOWED", "NO_FLOATS", "NO_ITEMS", "SESSION_DEPTH", "Allowed", "Board", "Candidates", "Context", "Floats", "Ints", "Links",
     "Mask", "Model", "Purpose", "Visitor", "hookimpl", "hookspec", "scaled",
 ]  # fmt: skip
 
@@ -126,11 +127,15 @@ class Allowed:
     @cached_property
     def share(self) -> float:
         """Which part of the catalogue is allowed, 0..1."""
-        return len(self.items) / len(self.mask) if len(self.mask) else 0.0
+        return int(np.count_nonzero(self.mask)) / len(self.mask) if len(self.mask) else 0.0
 
     def first(self, items: Ints, limit: int) -> Ints:
         """The first `limit` of `items` that are allowed."""
-        return items[self.mask[items]][:limit]
+        head = items[: 2 * limit]
+        found = head.compress(self.mask.take(head))
+        if len(found) < limit and len(items) > len(head):
+            found = items.compress(self.mask.take(items))
+        return found[:limit]
 
 
 @dataclass(frozen=True, eq=False)
@@ -189,8 +194,14 @@ class Context:
 
     @cached_property
     def history_links(self) -> Links:
-        """The neighbours of everything in the visitor's history, each weighted by its history item."""
-        return links_of(self.model.neighbours, self.visitor.history, self.visitor.weights)
+        """The neighbours of the visitor's history (its HISTORY_FOLLOWED weightiest items), each weighted by its
+        history item; `source` counts within `visitor.history`."""
+        history, weights = self.visitor.history, self.visitor.weights
+        if len(history) <= HISTORY_FOLLOWED:
+            return links_of(self.model.neighbours, history, weights)
+        weightiest = np.argpartition(weights, -HISTORY_FOLLOWED)[-HISTORY_FOLLOWED:].astype(np.int32)
+        links = links_of(self.model.neighbours, history.take(weightiest), weights.take(weightiest))
+        return Links(weightiest.take(links.source), links.items, links.scores)
 
     @cached_property
     def anchors(self) -> Ints:
@@ -213,30 +224,30 @@ class Candidates:
     @cached_property
     def price(self) -> Floats:
         """What one pays now, sale price included; nan where unknown."""
-        return self.catalogue.price[self.items]
+        return self.catalogue.price.take(self.items)
 
     @cached_property
     def published(self) -> NDArray[np.float64]:
         """Epoch seconds."""
-        return self.catalogue.published[self.items]
+        return self.catalogue.published.take(self.items)
 
     @cached_property
     def category(self) -> Ints:
         """Code of the whole category path; `catalogue.category_names[code]` is its text."""
-        return self.catalogue.category[self.items]
+        return self.catalogue.category.take(self.items)
 
     @cached_property
     def top_category(self) -> Ints:
-        return self.catalogue.top_category[self.items]
+        return self.catalogue.top_category.take(self.items)
 
     @cached_property
     def brand(self) -> Ints:
-        return self.catalogue.brand[self.items]
+        return self.catalogue.brand.take(self.items)
 
     @cached_property
     def band(self) -> Ints:
         """Price band 0..9: deciles of the item's top category's prices; -1 where unknown."""
-        return self.catalogue.band[self.items]
+        return self.catalogue.band.take(self.items)
 
     @cached_property
     def highest(self) -> int:

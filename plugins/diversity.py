@@ -16,7 +16,7 @@ Share = Annotated[float, Meta(gt=0, le=1)]
 
 @dataclass(frozen=True)
 class Plugin:
-    """What is beyond its kind's share goes behind everything else, in its order: lists get fuller, never shorter."""
+    """What is beyond its kind's share goes behind the list, in its order, and comes back where nothing else is left."""
 
     category_share: Share = 0.4
     """Of the slots of a list, at most this part to one category (the whole path)."""
@@ -26,19 +26,25 @@ class Plugin:
     def arrange(self, ranked: Candidates, context: Context) -> Ints | None:
         if len(ranked) <= 1:
             return None
-        beyond = _nth(ranked.category) >= math.ceil(self.category_share * context.limit)
-        beyond |= _nth(ranked.brand) >= math.ceil(self.brand_share * context.limit)
-        return np.concatenate((np.flatnonzero(~beyond), np.flatnonzero(beyond))).astype(np.int32)
-
-
-def _nth(codes: Ints) -> Ints:
-    """How many of the same code come before each, [n]; 0 for the code -1, which is no kind."""
-    order = np.argsort(codes, kind="stable")
-    ordered = codes.take(order)
-    places = np.arange(len(codes), dtype=np.int32)
-    starts = np.flatnonzero(np.concatenate(([True], ordered[1:] != ordered[:-1])))
-    lengths = np.diff(np.append(starts, len(codes)))
-    nth = np.empty(len(codes), np.int32)
-    nth[order] = places - np.repeat(starts.astype(np.int32), lengths)
-    nth[codes < 0] = 0
-    return nth
+        of_category = math.ceil(self.category_share * context.limit)
+        of_brand = math.ceil(self.brand_share * context.limit)
+        categories: dict[int, int] = {}
+        brands: dict[int, int] = {}
+        within: list[int] = []
+        beyond: list[int] = []
+        kinds = zip(ranked.category.tolist(), ranked.brand.tolist(), strict=True)
+        for place, (category, brand) in enumerate(kinds):
+            nth, nth_of_brand = categories.get(category, 0), brands.get(brand, 0)
+            # -1 is no kind: items without a category or a brand are not held against each other.
+            if (nth >= of_category and category >= 0) or (nth_of_brand >= of_brand and brand >= 0):
+                beyond.append(place)
+                continue
+            categories[category] = nth + 1
+            brands[brand] = nth_of_brand + 1
+            within.append(place)
+            if len(within) == context.limit:
+                break
+        if not beyond:
+            return None
+        rest = range(within[-1] + 1 if len(within) == context.limit else len(ranked), len(ranked))
+        return np.array([*within, *beyond, *rest], np.int32)

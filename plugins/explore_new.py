@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import random
 from dataclasses import dataclass
 from typing import Annotated
 
@@ -28,14 +29,14 @@ class Plugin:
         slots = min(int(self.share * context.limit), shown - self.first_slot)
         if slots <= 0 or shown == len(ranked):
             return None
-        fresh = np.flatnonzero(ranked.published > context.now - self.new_days * 86_400)
-        waiting = fresh[fresh >= shown][: self.among]
-        slots = min(slots - int(np.count_nonzero(fresh < shown)), len(waiting))
+        fresh = np.flatnonzero(ranked.published > context.now - self.new_days * 86_400).tolist()
+        waiting = [place for place in fresh if place >= shown][: self.among]
+        slots = min(slots - (len(fresh) - sum(place >= shown for place in fresh)), len(waiting))
         if slots <= 0:
             return None
-        draw = np.random.default_rng(context.seed)
-        chosen = draw.choice(waiting, slots, replace=False)
-        places = np.sort(draw.choice(np.arange(self.first_slot, shown), slots, replace=False))
-        others = np.delete(np.arange(len(ranked)), chosen)
-        # `insert` counts places before insertion; the i-th place has i earlier insertions before it.
-        return np.insert(others, places - np.arange(slots), np.sort(chosen)).astype(np.int32)
+        draw = random.Random(context.seed)
+        chosen = draw.sample(waiting, slots)
+        order = [place for place in range(len(ranked)) if place not in chosen]
+        for slot, place in zip(sorted(draw.sample(range(self.first_slot, shown), slots)), chosen, strict=True):
+            order.insert(slot, place)
+        return np.array(order, np.int32)

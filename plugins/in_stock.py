@@ -13,4 +13,4 @@ class Plugin:
 
     @hookimpl
     def keep(self, candidates: Candidates) -> Mask:
-        return candidates.catalogue.servable[candidates.items]
+        return candidates.catalogue.servable.take(candidates.items)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable, Collection, Coroutine, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -129,11 +130,20 @@ class Plugins:
             scores = call.or_none(candidates, context)
             if scores is None:
                 continue
-            part = _checked_scores(call, scores, weight, len(candidates))
-            if part is not None:
+            if _checked_scores(call, scores, len(candidates)):
+                parts[call.plugin] = part = (scores * np.float32(weight)).astype(np.float32, copy=False)
                 total += part
-                parts[call.plugin] = part
+        # The sum is finite only if every part is (or is so large that no score would be).
+        if len(total) and not math.isfinite(total.sum()):
+            return self._without_broken(parts, len(total))
         return total, parts
+
+    def _without_broken(self, parts: dict[str, Floats], length: int) -> tuple[Floats, dict[str, Floats]]:
+        whole = {plugin: part for plugin, part in parts.items() if np.isfinite(part).all()}
+        for call in self.calls["score"]:
+            if call.plugin in parts and call.plugin not in whole:
+                call.failed(ValueError("score answered numbers that are not finite"))
+        return sum(whole.values(), np.zeros(length, np.float32)), whole
 
     def arrange(self, ranked: Candidates, context: Context, names: Sequence[str] | None = None) -> Ints:
         """The final order as positions into `ranked`: of those that ship `names` in their order (None: all), then
@@ -226,22 +236,19 @@ def _checked_items(call: Call, items: object, size: int) -> Ints | None:
         return None
     if len(items) == 0:
         return NO_ITEMS
-    if int(items.min()) < 0 or int(items.max()) >= size:
+    items = items.astype(np.int32, copy=False)
+    # Seen as unsigned a negative number is a huge one: one look finds both.
+    if int(np.maximum.reduce(items.view(np.uint32))) >= size:
         call.failed(ValueError(f"retrieve answered an item number outside 0..{size - 1}"))
         return None
-    return items.astype(np.int32, copy=False)
+    return items
 
 
-def _checked_scores(call: Call, scores: object, weight: float, length: int) -> Floats | None:
-    if not isinstance(scores, np.ndarray) or scores.shape != (length,) or scores.dtype.kind not in "fiub":
-        call.failed(TypeError(f"score must answer {length} floats, got {_shape(scores)}"))
-        return None
-    part: Floats = np.multiply(scores, np.float32(weight), dtype=np.float32, casting="same_kind")
-    # A sum is finite only if every part is, or is so large that no score would be.
-    if length and not np.isfinite(part.sum()):
-        call.failed(ValueError("score answered numbers that are not finite"))
-        return None
-    return part
+def _checked_scores(call: Call, scores: object, length: int) -> bool:
+    if isinstance(scores, np.ndarray) and scores.shape == (length,) and scores.dtype.kind in "fiub":
+        return True
+    call.failed(TypeError(f"score must answer {length} floats, got {_shape(scores)}"))
+    return False
 
 
 def _checked_order(call: Call, positions: object, length: int) -> bool:

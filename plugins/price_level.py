@@ -13,6 +13,7 @@ from plugins.contract import Candidates, Context, Floats, hookimpl
 from store.records import LoggedEvent, ProfileFeatures
 
 INTERESTED = frozenset({"view_item", "select_item", "add_to_cart", "purchase"})
+CENT = np.float32(0.01)
 
 
 @dataclass(frozen=True)
@@ -45,6 +46,6 @@ class Plugin:
         usual = context.visitor.extra.get("price_level.log_price")
         if usual is None:
             return None
-        with np.errstate(divide="ignore"):
-            off = np.abs(np.log(candidates.price) - np.float32(usual)) / np.float32(math.log(self.tolerance))
-        return np.nan_to_num(np.exp2(-off), nan=0.0)
+        price = candidates.price
+        off = np.abs(np.log(np.maximum(price, CENT)) - np.float32(usual)) / np.float32(-math.log(self.tolerance))
+        return np.where(np.isnan(price), np.float32(0), np.exp2(off))

@@ -13,4 +13,4 @@ class Plugin:
 
     @hookimpl
     def keep(self, candidates: Candidates, context: Context) -> Mask | None:
-        return candidates.catalogue.in_region(context.region)[candidates.items] if context.region else None
+        return candidates.catalogue.in_region(context.region).take(candidates.items) if context.region else None

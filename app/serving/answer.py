@@ -92,7 +92,7 @@ def _shelf_json(
         if fields:
             fragment = _encode({name: raw for name, raw in _decode(fragment).items() if name == "id" or name in fields})
         reason = shelf.reasons[index]
-        told = b',"reason":' + _encode({"code": reason.code, "text": reason.text}) if reason.code else b""
+        told = b',"reason":' + _encode(ReasonOnWire(reason.code, reason.text)) if reason.code else b""
         items.append(b'%b,"index":%d%b}' % (fragment[:-1], index, told))
     tail = b',"explanation":' + _encode(shelf.made.explain(catalogue)) if explain else b""
     return b'%b,"items":[%b],"missing_ids":%b%b}' % (head[:-1], b",".join(items), _encode(missing), tail)

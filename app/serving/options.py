@@ -27,7 +27,7 @@ class ServingOptions(msgspec.Struct, frozen=True):
 
     candidates: Annotated[int, Meta(ge=10, le=5000)] = 500
     """At most this many items are scored for one list."""
-    proposals: Annotated[int, Meta(ge=10, le=2000)] = 150
+    proposals: Annotated[int, Meta(ge=10, le=2000)] = 100
     """At most this many from each retriever."""
     limit_at_most: Annotated[int, Meta(ge=1, le=200)] = 50
     """Items in one list."""
