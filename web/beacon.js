@@ -20,7 +20,7 @@
   const script = doc.currentScript || doc.querySelector('script[data-key]');
   const options = script ? script.dataset : {};
   const early = window.pz;
-  if (!script || (early && !early.q)) return; // no key, or a second copy of this file
+  if (!script || (early && early.on)) return; // no key, or a second copy of this file
 
   const endpoint = options.endpoint || new URL('/v1/events', script.src).href;
   const ONCE = /^(purchase|add_to_cart|refund)$/; // sent at once, and kept until the server has said yes
@@ -123,7 +123,7 @@
 
   // ---- events
   const track = (name, params = {}) => {
-    if (stopped || state == 'denied') return;
+    if (!name || stopped || state == 'denied') return;
     const items = params.items || [];
     const listed = /list|select/.test(name);
     const first = items[0] && !listed ? items[0].item_id : item;
@@ -158,6 +158,7 @@
 
   // ---- consent
   const decide = (next, { purposes: named, version: text } = {}) => {
+    if (!/^(pending|granted|session|anonymous|denied)$/.test(next)) next = 'denied'; // what cannot be read is a no
     const changed = next != state;
     if (!changed && '' + named == '' + purposes) return;
     const who = known() && visitor();
@@ -303,6 +304,7 @@
   const start = guard(() => {
     const calls = (early && early.q) || [];
     window.pz = guard((name, a, b) => (commands[name] || track.bind(0, name))(a, b));
+    window.pz.on = 1;
     calls.map((call) => window.pz(...call));
     const initial = options.consent || state;
     if (state == 'pending') decide(navigator.globalPrivacyControl && initial != 'denied' ? 'anonymous' : initial);

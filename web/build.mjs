@@ -1,6 +1,6 @@
 /* Bundles the scripts the shop's pages load into web/dist and refuses to let them grow: `node web/build.mjs`. */
 import { createHash } from 'node:crypto';
-import { mkdir, readFile, rm, writeFile } from 'node:fs/promises';
+import { mkdir, readFile, writeFile } from 'node:fs/promises';
 import { dirname, join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { gzipSync } from 'node:zlib';
@@ -45,25 +45,30 @@ async function style(source) {
   return (await esbuild.transform(css, { loader: 'css', minify: true, charset: 'ascii' })).code;
 }
 
-const dist = join(web, 'dist');
-await rm(dist, { recursive: true, force: true });
-await mkdir(dist, { recursive: true });
-const manifest = {};
-let over = 0;
 const outputs = [
   ...(await Promise.all(SCRIPTS.map(async (s) => ({ ...s, text: await script(s.sources) })))),
   ...(await Promise.all(COPIES.map(async (s) => ({ ...s, text: await readFile(join(web, s.source), 'utf8') })))),
   ...(await Promise.all(STYLES.map(async (s) => ({ ...s, text: await style(s.source) })))),
-];
-for (const { name, text, budget } of outputs) {
-  const bytes = gzipSync(text, { level: 9 }).length;
-  const dot = name.lastIndexOf('.');
+].map((output) => ({ ...output, bytes: gzipSync(output.text, { level: 9 }).length }));
+
+const dist = join(web, 'dist');
+await mkdir(dist, { recursive: true });
+const manifest = {};
+for (const { name, text } of outputs) {
   const hash = createHash('sha256').update(text).digest('hex').slice(0, 12);
+  const dot = name.lastIndexOf('.');
   manifest[name] = `${name.slice(0, dot)}.${hash}${name.slice(dot)}`;
   await writeFile(join(dist, name), text);
-  const verdict = bytes > budget ? 'OVER BUDGET' : 'ok';
-  if (bytes > budget) over += 1;
-  console.log(`${name.padEnd(12)} ${String(bytes).padStart(6)} bytes gzip -9   budget ${String(budget).padStart(6)}   ${verdict}`);
 }
 await writeFile(join(dist, 'manifest.json'), JSON.stringify(manifest, null, 2) + '\n');
-if (over) process.exit(1);
+
+const over = outputs.filter(({ bytes, budget }) => bytes > budget);
+console.log(
+  outputs
+    .map(({ name, bytes, budget }) => `${name.padEnd(12)} ${String(bytes).padStart(6)} bytes gzip -9   budget ${String(budget).padStart(6)}`)
+    .join('\n'),
+);
+if (over.length) {
+  console.error(`over budget: ${over.map(({ name }) => name).join(', ')}`);
+  process.exit(1);
+}

@@ -76,8 +76,9 @@ class Aisles:
         return found
 
     def _age(self, numbers: Ints, _: str) -> Floats:
-        newest = self.catalogue.published.max(initial=0.0)
-        return (newest - self.catalogue.published[numbers]).astype(np.float32)
+        published = self.catalogue.published
+        age: Floats = (published.max(initial=0.0) - published[numbers]).astype(np.float32)
+        return age
 
     def _cost(self, numbers: Ints, _: str) -> Floats:
         price: Floats = self.catalogue.price[numbers]

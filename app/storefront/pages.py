@@ -12,7 +12,7 @@ import msgspec
 from markupsafe import Markup
 
 import web
-from app.routes.assets import Assets
+from app.storefront.assets import Assets
 from app.storefront.cards import LOCALE
 
 SHOP: Final = "Harrow & Vale"

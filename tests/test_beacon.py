@@ -1,0 +1,369 @@
+"""The beacon in the real browser, on a page of another origin than the server."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import AsyncIterator
+
+import pytest
+from playwright.async_api import Browser, Page
+
+from tests.shop_page import STUB, Shop, new_page, open_browser, open_shop, storage
+
+pytestmark = [pytest.mark.anyio, pytest.mark.browser]
+
+SHELF = """<section data-pz-list="home" data-pz-token="tok-1"><ul>
+<li data-pz-item="boot" data-pz-index="0" data-pz-price="90"><a href="/p/boot" id="boot">Boot</a></li>
+<li data-pz-item="sock" data-pz-index="1" data-pz-price="9"><a href="/p/sock" id="sock">Sock</a></li></ul></section>"""
+BUY = """<form data-pz-currency="EUR"><div data-pz-item="boot" data-pz-price="90" data-pz-quantity="2">
+<button type="button" data-pz-event="add_to_cart" id="buy">Buy</button></div></form>"""
+
+
+@pytest.fixture(scope="module")
+async def browser(chromium_path: str) -> AsyncIterator[Browser]:
+    async with open_browser(chromium_path) as browser:
+        yield browser
+
+
+@pytest.fixture(scope="module")
+async def server() -> AsyncIterator[Shop]:
+    async with open_shop() as shop:
+        yield shop
+
+
+@pytest.fixture
+def shop(server: Shop) -> Shop:
+    server.reset()
+    return server
+
+
+@pytest.fixture
+async def page(browser: Browser) -> AsyncIterator[Page]:
+    async with new_page(browser) as page:
+        await page.clock.install()
+        yield page
+
+
+async def visit(page: Page, shop: Shop, path: str = "/", consent: str = "granted") -> None:
+    shop.attributes = f'data-consent="{consent}"'
+    await page.goto(shop.url + path)
+
+
+async def flush(page: Page) -> None:
+    await page.evaluate("pz('flush')")
+
+
+async def settled(page: Page) -> None:
+    """The page's clock runs on until whatever would be sent has been sent."""
+    await flush(page)
+    await page.clock.run_for(3000)
+    await page.evaluate("fetch('/barrier').then((answer) => answer.text())")
+
+
+async def test_nothing_leaves_or_is_stored_before_the_visitor_decides(page: Page, shop: Shop) -> None:
+    await visit(page, shop, consent="pending")
+    await page.evaluate("pz('view_item', {items: [{item_id: 'boot'}]})")
+    await settled(page)
+    assert shop.requests == []
+    assert await storage(page) == {"localStorage": None, "sessionStorage": None}
+    await page.evaluate("pz('consent', 'granted', {purposes: ['vault.searches'], version: '2026-11'})")
+    await shop.until(lambda: {"page_view", "view_item"} <= set(shop.names))
+    batch = shop.batches[0]
+    assert (batch["consent"], batch["purposes"], batch["consent_version"]) == ("granted", ["vault.searches"], "2026-11")
+    assert re.fullmatch("[0-9a-f]{32}", batch["anon"])
+
+
+async def test_at_most_fifty_events_wait_for_a_decision(page: Page, shop: Shop) -> None:
+    await visit(page, shop, consent="pending")
+    await page.evaluate("for (let i = 0; i < 200; i++) pz('view_item', {items: [{item_id: 'i' + i}]})")
+    await page.evaluate("pz('consent', 'granted')")
+    await shop.until(lambda: len(shop.events) >= 50)
+    await settled(page)
+    assert len(shop.events) == 50
+
+
+async def test_a_visitor_who_said_no_is_not_heard_of(page: Page, shop: Shop) -> None:
+    await visit(page, shop, consent="denied")
+    await page.evaluate("pz('purchase', {transaction_id: 't', items: [{item_id: 'boot'}]})")
+    await settled(page)
+    await visit(page, shop, "/next", consent="denied")
+    assert shop.requests == []
+    assert await storage(page) == {"localStorage": None, "sessionStorage": None}
+
+
+async def test_anonymous_events_carry_no_id_and_cannot_be_joined(page: Page, shop: Shop) -> None:
+    await visit(page, shop, consent="anonymous")
+    await page.evaluate("pz('identify', 'user-1', 'signature'); pz('view_item', {items: [{item_id: 'boot'}]})")
+    await flush(page)
+    await shop.until(lambda: {"page_view", "view_item"} <= set(shop.names))
+    for batch in shop.batches:
+        assert not batch.keys() & {"anon", "session", "user", "user_sig"}
+    assert all("page" not in event for event in shop.events)
+    prefixes = {event["id"].partition("-")[0] for event in shop.events}
+    assert len(prefixes) == len(shop.events)
+    assert await storage(page) == {"localStorage": None, "sessionStorage": None}
+
+
+async def test_a_visitor_who_agreed_is_known_on_the_next_page(page: Page, shop: Shop) -> None:
+    await visit(page, shop)
+    await flush(page)
+    await shop.until(lambda: len(shop.named("page_view")) == 1)
+    await visit(page, shop, "/second")
+    await flush(page)
+    await shop.until(lambda: len(shop.named("page_view")) == 2)
+    assert len({(batch["anon"], batch["session"]) for batch in shop.batches}) == 1
+    assert await page.context.cookies() == []
+
+
+async def test_a_visit_ends_after_thirty_idle_minutes(page: Page, shop: Shop) -> None:
+    await visit(page, shop)
+    first = await page.evaluate("pz('visitor')")
+    await page.evaluate("""() => { const kept = JSON.parse(localStorage.pz); kept.t -= 31 * 60e3;
+        localStorage.pz = JSON.stringify(kept) }""")
+    second = await page.evaluate("pz('visitor')")
+    assert first["anon"] == second["anon"]
+    assert first["session"] != second["session"]
+
+
+async def test_for_this_visit_only_leaves_nothing_lasting(page: Page, shop: Shop) -> None:
+    await visit(page, shop, consent="session")
+    await flush(page)
+    await shop.until(lambda: len(shop.batches) == 1)
+    batch = shop.batches[0]
+    assert batch["consent"] == "session"
+    assert "anon" not in batch
+    assert re.fullmatch("[0-9a-f]{32}", batch["session"])
+    kept = await storage(page)
+    assert kept["localStorage"] is None
+    assert kept["sessionStorage"] is not None
+
+
+@pytest.mark.parametrize(("decision", "state"), [("", "anonymous"), ("pz('consent', 'granted');", "granted")])
+async def test_global_privacy_control_counts_unless_the_visitor_decided(
+    page: Page, shop: Shop, decision: str, state: str
+) -> None:
+    await page.add_init_script("Object.defineProperty(navigator, 'globalPrivacyControl', {value: true})")
+    shop.inline = STUB + decision
+    await visit(page, shop, consent="pending")
+    await flush(page)
+    await shop.until(lambda: len(shop.batches) == 1)
+    assert shop.batches[0]["consent"] == state
+    assert ("anon" in shop.batches[0]) == (state == "granted")
+
+
+async def test_withdrawing_removes_ids_and_what_waits_and_tells_the_server_once(page: Page, shop: Shop) -> None:
+    await visit(page, shop)
+    await flush(page)
+    await shop.until(lambda: "page_view" in shop.names)
+    anon = shop.batches[0]["anon"]
+    await page.evaluate("pz('view_item', {items: [{item_id: 'secret'}]}); pz('consent', 'denied')")
+    await shop.until(lambda: "consent_update" in shop.names)
+    await settled(page)
+    assert (shop.batches[-1]["anon"], shop.batches[-1]["consent"]) == (anon, "denied")
+    assert "view_item" not in shop.names
+    assert await storage(page) == {"localStorage": None, "sessionStorage": None}
+
+
+async def test_narrowing_to_this_visit_ends_what_outlives_it(page: Page, shop: Shop) -> None:
+    await visit(page, shop)
+    anon = (await page.evaluate("pz('visitor')"))["anon"]
+    await page.evaluate("pz('consent', 'session')")
+    await shop.until(lambda: "consent_update" in shop.names)
+    update = next(batch for batch in shop.batches if batch["events"][0]["name"] == "consent_update")
+    assert (update["anon"], update["consent"]) == (anon, "denied")
+    assert (await page.evaluate("pz('visitor')"))["anon"] is None
+    assert (await storage(page))["localStorage"] is None
+
+
+async def test_a_decision_that_cannot_be_read_is_a_no(page: Page, shop: Shop) -> None:
+    await visit(page, shop)
+    await page.evaluate("pz('consent', 'grantde')")
+    assert (await page.evaluate("pz('visitor')"))["consent"] == "denied"
+    assert await storage(page) == {"localStorage": None, "sessionStorage": None}
+
+
+async def test_another_tab_that_withdraws_silences_this_one(page: Page, shop: Shop) -> None:
+    await visit(page, shop)
+    await flush(page)
+    await shop.until(lambda: "page_view" in shop.names)
+    other = await page.context.new_page()
+    await other.goto(shop.url)
+    await other.evaluate("pz('consent', 'denied')")
+    await page.wait_for_function("pz('visitor').consent == 'pending'")
+    assert await storage(page) == {"localStorage": None, "sessionStorage": None}
+
+
+async def test_requests_need_no_preflight_and_carry_neither_cookies_nor_query_strings(page: Page, shop: Shop) -> None:
+    await page.context.add_cookies([{"name": "secret", "value": "1", "url": shop.server}])
+    shop.attributes = 'data-consent="granted"'
+    await page.goto(shop.url + "/p/1?email=someone@example.org#part")
+    await flush(page)
+    await shop.until(lambda: len(shop.batches) == 1)
+    [request] = shop.requests
+    assert request.method == "POST"
+    assert request.headers["content-type"].startswith("text/plain")
+    assert "cookie" not in request.headers
+    assert shop.batches[0]["page"]["url"] == "/p/1"
+    assert "example.org" not in str(shop.batches)
+
+
+async def test_a_purchase_survives_an_unwell_server_and_a_closed_page(page: Page, shop: Shop) -> None:
+    await visit(page, shop)
+    shop.status = 503
+    await page.evaluate("pz('purchase', {transaction_id: 't', items: [{item_id: 'boot'}], currency: 'EUR', value: 90})")
+    await shop.until(lambda: len(shop.requests) >= 1)
+    await page.close()
+    assert shop.batches == []
+    shop.status = 202
+    later = await browser_page(page)
+    await visit(later, shop, "/later")
+    await flush(later)
+    await shop.until(lambda: "purchase" in shop.names)
+    await later.wait_for_function("!JSON.parse(localStorage.pz).q.length")
+    assert len({event["id"] for event in shop.named("purchase")}) == 1
+
+
+async def browser_page(page: Page) -> Page:
+    return await page.context.new_page()
+
+
+async def test_a_purchase_arrives_where_send_beacon_is_blocked(page: Page, shop: Shop) -> None:
+    await page.add_init_script("navigator.sendBeacon = () => { throw new Error('blocked') }")
+    await visit(page, shop)
+    await page.evaluate("pz('purchase', {transaction_id: 't', items: [{item_id: 'boot'}]})")
+    await shop.until(lambda: "purchase" in shop.names)
+    await page.evaluate("pz('view_item', {items: [{item_id: 'sock'}]})")
+    await page.goto("about:blank")
+    await shop.until(lambda: "view_item" in shop.names)
+
+
+async def test_what_waits_is_sent_when_the_page_is_left(page: Page, shop: Shop) -> None:
+    await visit(page, shop)
+    await page.evaluate("pz('view_item', {items: [{item_id: 'boot'}]})")
+    await page.goto("about:blank")
+    await shop.until(lambda: {"page_view", "view_item"} <= set(shop.names))
+
+
+async def test_a_click_on_a_shelf_gets_the_credit_for_what_is_bought_later(page: Page, shop: Shop) -> None:
+    shop.html = SHELF + BUY
+    await visit(page, shop)
+    await page.click("#boot")
+    await page.wait_for_url("**/p/boot")
+    await shop.until(lambda: "select_item" in shop.names)
+    [clicked] = shop.named("select_item")[0]["params"]["items"]
+    assert (clicked["item_id"], clicked["index"], clicked["item_list_id"], clicked["token"]) == (
+        "boot", 0, "home", "tok-1",
+    )  # fmt: skip
+    await page.click("#buy")
+    await shop.until(lambda: "add_to_cart" in shop.names)
+    cart = shop.named("add_to_cart")[0]["params"]
+    assert (cart["value"], cart["currency"], cart["items"][0]["quantity"]) == (180, "EUR", 2)
+    assert cart["items"][0]["token"] == "tok-1"
+
+
+async def test_a_middle_click_counts_and_a_right_click_does_not(page: Page, shop: Shop) -> None:
+    shop.html = SHELF
+    await visit(page, shop)
+    await page.click("#sock", button="right")
+    await page.click("#boot", button="middle")
+    await flush(page)
+    await shop.until(lambda: "select_item" in shop.names)
+    await settled(page)
+    assert [event["params"]["items"][0]["item_id"] for event in shop.named("select_item")] == ["boot"]
+
+
+async def in_sight(page: Page, shop: Shop) -> None:
+    """Let the browser look, then its clock run on, until the shelf has been told."""
+    while "view_item_list" not in shop.names:
+        await page.evaluate("new Promise((done) => requestAnimationFrame(() => requestAnimationFrame(done)))")
+        await settled(page)
+
+
+async def test_what_was_in_sight_for_a_second_is_told_once_per_page(page: Page, shop: Shop) -> None:
+    shop.html = SHELF + '<div style="height:3000px"></div><div data-pz-list="foot"><p data-pz-item="late">Far</p></div>'
+    await visit(page, shop)
+    await in_sight(page, shop)
+    await page.evaluate("document.querySelector('section').style.display = 'none'")
+    await page.evaluate("new Promise((done) => requestAnimationFrame(() => requestAnimationFrame(done)))")
+    await page.evaluate("document.querySelector('section').style.display = ''")
+    await settled(page)
+    [seen] = shop.named("view_item_list")
+    assert seen["params"]["item_list_id"] == "home"
+    assert [item["item_id"] for item in seen["params"]["items"]] == ["boot", "sock"]
+
+
+async def test_cards_that_come_later_are_seen_too(page: Page, shop: Shop) -> None:
+    await visit(page, shop)
+    await page.evaluate("html => document.body.insertAdjacentHTML('beforeend', html)", SHELF)
+    await in_sight(page, shop)
+
+
+async def test_a_page_change_without_loading_is_a_page_view(page: Page, shop: Shop) -> None:
+    await visit(page, shop)
+    await page.evaluate("history.pushState({}, '', '/second?q=1'); history.replaceState({}, '', '/second?q=2')")
+    await flush(page)
+    await shop.until(lambda: len(shop.named("page_view")) == 2)
+    await page.evaluate("history.back()")
+    await flush(page)
+    await shop.until(lambda: len(shop.named("page_view")) == 3)
+    assert len({event["page"] for event in shop.named("page_view")}) == 3
+    assert shop.batches[-1]["page"] == {"url": "/", "ref": "/second"}
+
+
+async def test_engaged_time_is_told_when_the_page_is_left(page: Page, shop: Shop) -> None:
+    shop.html = '<script type="application/json" data-pz-event="view_item">{"items":[{"item_id":"boot"}]}</script>'
+    await visit(page, shop)
+    await page.clock.fast_forward(12_000)
+    await page.mouse.move(5, 5)
+    await page.clock.fast_forward(300_000)
+    await page.goto("about:blank")
+    await shop.until(lambda: "user_engagement" in shop.names)
+    [engaged] = shop.named("user_engagement")
+    assert engaged["item"] == "boot"
+    assert 41_000 <= engaged["params"]["engagement_time_msec"] <= 44_000  # 12 s, then at most 30 s without a move
+    assert engaged["params"]["percent_scrolled"] == 100
+
+
+async def test_data_in_the_page_becomes_an_event(page: Page, shop: Shop) -> None:
+    shop.html = """<script type="application/json" data-pz-event="purchase">
+        {"transaction_id": "t1", "currency": "EUR", "value": 9, "items": [{"item_id": "sock"}]}</script>"""
+    await visit(page, shop)
+    await shop.until(lambda: "purchase" in shop.names)
+    assert shop.named("purchase")[0]["item"] == "sock"
+
+
+async def test_a_server_that_is_gone_for_good_is_left_alone(page: Page, shop: Shop) -> None:
+    shop.status = 410
+    await visit(page, shop)
+    await flush(page)
+    await shop.until(lambda: len(shop.requests) == 1)
+    await settled(page)
+    await page.evaluate("pz('add_to_cart', {items: [{item_id: 'boot'}]})")
+    await settled(page)
+    assert len(shop.requests) == 1
+
+
+async def test_five_thousand_events_are_bounded_in_memory_and_requests(page: Page, shop: Shop) -> None:
+    await visit(page, shop)
+    await page.evaluate("for (let i = 0; i < 5000; i++) pz('view_item', {items: [{item_id: 'i' + i}]})")
+    await settled(page)
+    await settled(page)
+    assert len(shop.events) <= 220
+    assert len(shop.requests) <= 10
+
+
+HOSTILE = """
+Object.freeze(Array.prototype); Object.freeze(Object.prototype);
+const refuse = { get() { throw new DOMException('no', 'SecurityError') } };
+Object.defineProperty(window, 'localStorage', refuse); Object.defineProperty(window, 'sessionStorage', refuse);
+delete Navigator.prototype.sendBeacon;
+"""
+
+
+async def test_on_a_hostile_page_the_beacon_still_works_and_never_throws(page: Page, shop: Shop) -> None:
+    shop.inline = HOSTILE
+    shop.html = SHELF + '<script type="application/json" data-pz-event="view_item">not json</script>'
+    await visit(page, shop)
+    await page.evaluate("pz('view_item', null); pz(); pz('toString'); pz('purchase', {items: 'x'})")
+    await page.evaluate("pz('consent', 'granted'); pz('add_to_cart', {items: [{item_id: 'boot'}]})")
+    await shop.until(lambda: "add_to_cart" in shop.names)
