@@ -19,18 +19,19 @@ from app.demo.taxonomy import SUBCATEGORIES, Subcategory
 
 PRODUCTS: Final = 2_400
 HISTORY_DAYS: Final = 90
-NEW_SHARE: Final = 0.15
+NEW_SHARE: Final = 0.165
 TYPICAL_PRICE: Final = 29.0
 DAY: Final = 86_400
 
 MODELS: Final = (
-    "Alder", "Anker", "Ardent", "Aven", "Bask", "Bellow", "Birk", "Bluff", "Bramble", "Brook", "Cairn", "Calder", "Canto",
-    "Cape", "Cinder", "Clover", "Corrie", "Cove", "Dale", "Dover", "Drift", "Dune", "Eddy", "Elm", "Ember", "Esker",
-    "Fable", "Fen", "Finch", "Fjell", "Flint", "Ford", "Gale", "Garnet", "Glen", "Grove", "Harbour", "Haven", "Hazel",
-    "Heath", "Hollow", "Inlet", "Iris", "Isle", "Jetty", "Juno", "Kelp", "Knoll", "Lark", "Laurel", "Ledge", "Linnet",
-    "Loft", "Lumen", "Marlow", "Meadow", "Mira", "Moor", "Nave", "Nell", "North", "Oriel", "Otto", "Pebble", "Pier",
-    "Piper", "Quay", "Quill", "Rambler", "Reed", "Rill", "Rowan", "Sable", "Sill", "Skerry", "Sloe", "Sola", "Sorrel",
-    "Strand", "Swift", "Tarn", "Teasel", "Thicket", "Tide", "Tor", "Vale", "Vesper", "Wharf", "Willow", "Wold", "Yarrow",
+    "Alder", "Anker", "Ardent", "Aven", "Bask", "Bellow", "Birk", "Bluff", "Bramble", "Brook", "Cairn", "Calder",
+    "Canto", "Cape", "Cinder", "Clover", "Corrie", "Cove", "Dale", "Dover", "Drift", "Dune", "Eddy", "Elm", "Ember",
+    "Esker", "Fable", "Fen", "Finch", "Fjell", "Flint", "Ford", "Gale", "Garnet", "Glen", "Grove", "Harbour", "Haven",
+    "Hazel", "Heath", "Hollow", "Inlet", "Iris", "Isle", "Jetty", "Juno", "Kelp", "Knoll", "Lark", "Laurel", "Ledge",
+    "Linnet", "Loft", "Lumen", "Marlow", "Meadow", "Mira", "Moor", "Nave", "Nell", "North", "Oriel", "Otto", "Pebble",
+    "Pier", "Piper", "Quay", "Quill", "Rambler", "Reed", "Rill", "Rowan", "Sable", "Sill", "Skerry", "Sloe", "Sola",
+    "Sorrel", "Strand", "Swift", "Tarn", "Teasel", "Thicket", "Tide", "Tor", "Vale", "Vesper", "Wharf", "Willow",
+    "Wold", "Yarrow",
 )  # fmt: skip
 
 VARIANT_KEY: Final = {"scent": "scent", "plant": "variety", "seed": "variety"}

@@ -34,19 +34,19 @@ def utility(shopper: Shopper, items: Shelf, need: Need, now: float) -> Floats:
     that are sold out, unpublished, not sold in the region or of another kind than needed get 0.
     """
     liking = _price(shopper, items, need) * items.appeal * _fashion(items, now)
-    liking *= 1 + shopper.fresh * np.exp(-np.maximum(now - items.published, 0) / (FRESH_DAYS * DAY))
-    liking *= 1 + shopper.deals * np.maximum(items.discount - 0.12, 0) * 6
-    liking *= _climate(shopper, items, now)
+    liking *= 1 + shopper.fresh * np.exp(np.minimum(items.published - now, 0) / (FRESH_DAYS * DAY))
+    liking *= 1 + 6 * shopper.deals * np.maximum(items.discount - 0.12, 0)
+    cold = weather(shopper.region, int(now // DAY)).cold
+    if cold > 0.4:  # wool is worth more
+        liking *= 1 + cold * (items.material == 2)
     if need.gift:
         liking *= np.exp(1.5 * (items.rating - 4.2))
     else:
-        liking *= shopper.brands[items.brand]
-        liking *= 0.12 + np.max(items.colours * shopper.colours, axis=1)
-        liking *= 0.15 + shopper.feels[items.feel]
+        liking *= shopper.makers[items.brand] * shopper.hues[items.hue]
         if shopper.veto:
-            liking *= np.where(items.material == shopper.veto, 0.02, 1.0)
+            liking *= 1 - 0.98 * (items.material == shopper.veto)
     shown = items.available & items.sold[:, shopper.region] & (items.published <= now) & (items.sub == need.sub)
-    return np.where(shown, liking, 0.0)
+    return np.asarray(liking * shown, dtype=np.float64)
 
 
 def _price(shopper: Shopper, items: Shelf, need: Need) -> Floats:
@@ -60,9 +60,3 @@ def _price(shopper: Shopper, items: Shelf, need: Need) -> Floats:
 
 def _fashion(items: Shelf, now: float) -> Floats:
     return np.asarray(1 + items.wave * np.exp(-(((now - items.crest) / (WAVE_DAYS * DAY)) ** 2)), dtype=np.float64)
-
-
-def _climate(shopper: Shopper, items: Shelf, now: float) -> Floats:
-    """In cold weather wool and down are worth more."""
-    cold = weather(shopper.region, int(now // DAY)).cold
-    return np.where((items.material == 2) & (cold > 0.4), 1 + cold, 1.0)

@@ -17,7 +17,10 @@ REGIONS: Final = ("FR", "DE", "UK", "NL", "IT", "ES", "BE", "AT")
 REGION_SHARES: Final = (0.27, 0.22, 0.16, 0.10, 0.09, 0.07, 0.05, 0.04)
 LOCALES: Final = ("fr-FR", "de-DE", "en-GB", "nl-NL", "it-IT", "es-ES", "nl-BE", "de-AT")
 # mean °C over the year, half the difference of July and January, share of wet days
-_CLIMATES: Final = ((12, 8, 0.4), (10, 10, 0.42), (10, 6.5, 0.6), (10.5, 7.5, 0.55), (15, 9, 0.28), (16, 8.5, 0.2), (10.5, 7.5, 0.55), (8, 11, 0.4))  # fmt: skip
+_CLIMATES: Final = (
+    (12, 8, 0.4), (10, 10, 0.42), (10, 6.5, 0.6), (10.5, 7.5, 0.55),
+    (15, 9, 0.28), (16, 8.5, 0.2), (10.5, 7.5, 0.55), (8, 11, 0.4),
+)  # fmt: skip
 _SEASON_PEAK: Final = {"spring": 105, "summer": 190, "autumn": 295, "winter": 350}
 
 

@@ -21,7 +21,7 @@ from app.demo.shoppers import SHOPPERS, Shopper, generate_shoppers
 from app.demo.trail import Batch, Trail
 from app.demo.visits import open_world, play
 
-COMES_BACK: Final = 0.34
+COMES_BACK: Final = 0.13
 BACK_DAYS: Final = 3.0
 LAST_MINUTES: Final = 3 * 3600  # no visit starts later than this before `now`, so that all end in the past
 HOURS: Final = np.array(
@@ -29,9 +29,7 @@ HOURS: Final = np.array(
 )
 
 
-def generate_history(
-    catalogue: Sequence[Item], seed: int, now: int, shoppers: int = SHOPPERS
-) -> Iterator[Batch]:
+def generate_history(catalogue: Sequence[Item], seed: int, now: int, shoppers: int = SHOPPERS) -> Iterator[Batch]:
     """Yield one batch per visit of the last 90 days before `now` (epoch seconds), by start time; same seed, same bytes.
 
     Streams: nothing but the visitors' state is kept. Visitors who denied consent or stay anonymous carry no ids.

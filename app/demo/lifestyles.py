@@ -31,13 +31,13 @@ class Lifestyle:
 LIFESTYLES: Final[tuple[Lifestyle, ...]] = (
     Lifestyle(
         "hill walker", 0.11,
-        "trail:5, boots:3, rain-jackets:4, backpacks:4, fleeces:3, socks:3, bottles:2, headlamps:2, beanies:2, chocolate:2, "
-        "outdoor:1, coffee:1", ("green-blue", "earth"), ("rugged", "technical"), 0.15,
+        "trail:5, boots:3, rain-jackets:4, backpacks:4, fleeces:3, socks:3, bottles:2, headlamps:2, beanies:2, "
+        "chocolate:2, outdoor:1, coffee:1", ("green-blue", "earth"), ("rugged", "technical"), 0.15,
     ),
     Lifestyle(
         "camper", 0.07,
-        "tents:5, sleeping-bags:4, stoves:4, headlamps:3, backpacks:2, bottles:3, mugs:2, coffee:2, fleeces:2, sandals:1, "
-        "throws:1", ("vivid", "green-blue"), ("rugged", "playful"), -0.1,
+        "tents:5, sleeping-bags:4, stoves:4, headlamps:3, backpacks:2, bottles:3, mugs:2, coffee:2, fleeces:2, "
+        "sandals:1, throws:1", ("vivid", "green-blue"), ("rugged", "playful"), -0.1,
     ),
     Lifestyle(
         "runner", 0.1,
@@ -46,18 +46,19 @@ LIFESTYLES: Final[tuple[Lifestyle, ...]] = (
     ),
     Lifestyle(
         "city minimalist", 0.11,
-        "coats:4, knitwear:4, sneakers:4, trousers:4, totes:3, shirts:3, watches:2, coffee-makers:2, coffee:2, vases:1, "
-        "umbrellas:2, candles:1", ("dark", "light"), ("minimal", "elegant"), 0.4,
+        "coats:4, knitwear:4, sneakers:4, trousers:4, totes:3, shirts:3, watches:2, coffee-makers:2, coffee:2, "
+        "vases:1, umbrellas:2, candles:1", ("dark", "light"), ("minimal", "elegant"), 0.4,
     ),
     Lifestyle(
         "dresser", 0.1,
-        "dresses:5, shirts:3, sunglasses:3, scarves:4, totes:3, boots:3, sandals:3, knitwear:3, coats:3, gloves:2, soap:1",
+        "dresses:5, shirts:3, sunglasses:3, scarves:4, totes:3, boots:3, sandals:3, knitwear:3, coats:3, gloves:2, "
+        "soap:1",
         ("vivid", "soft"), ("elegant", "playful"), 0.3,
     ),
     Lifestyle(
         "nest builder", 0.12,
-        "cushions:5, throws:4, lamps:4, candles:5, vases:4, bedding:4, towels:3, slippers:2, soap:3, tea:2, houseplants:2, "
-        "jars:2", ("light", "soft"), ("natural", "minimal"), 0.1,
+        "cushions:5, throws:4, lamps:4, candles:5, vases:4, bedding:4, towels:3, slippers:2, soap:3, tea:2, "
+        "houseplants:2, jars:2", ("light", "soft"), ("natural", "minimal"), 0.1,
     ),
     Lifestyle(
         "host and cook", 0.1,
@@ -111,7 +112,12 @@ PHASES: Final[tuple[PhaseKind, ...]] = (
 
 COLOUR_NAMES: Final = ("dark", "light", "earth", "vivid", "soft", "green-blue")
 FEEL_NAMES: Final = ("rugged", "technical", "playful", "plain", "elegant", "minimal", "classic", "natural")
-ESSENTIALS: Final = "socks:.8, coffee:.7, soap:.8, chocolate:.7, tea:.5, t-shirts:.4, candles:.3, knitwear:.3"
+# Things that run out; everybody is in the habit of buying a few of them here, and indifferent to the others.
+HABITS: Final = (
+    "socks", "coffee", "soap", "chocolate", "tea",
+    "olive-oil", "preserves", "candles", "seeds", "pet-food",
+)  # fmt: skip
+HABIT_PULL: Final = 5.0
 
 
 def wants(text: str) -> Floats:

@@ -18,7 +18,7 @@ COMPLEMENT_PULL: Final = 9.0
 COMPLEMENT_DAYS: Final = 25
 SATED_DAYS: Final = 30
 SATED: Final = 0.4
-LOYAL_REFILLS: Final = 0.8
+LOYAL_REFILLS: Final = 0.9
 GIFTS: Final = 0.05
 RENEW_DAYS: Final = np.array([sub.renew_days for sub in SUBCATEGORIES])
 GOES_WITH: Final = {BY_PATH[one]: [BY_PATH[other] for other in others] for one, others in COMPLEMENTS.items()}
@@ -47,7 +47,7 @@ def bought(life: Life, number: int, sub: int, now: float, rng: np.random.Generat
 
 
 def draw_needs(shopper: Shopper, life: Life, now: float, count: int, rng: np.random.Generator) -> list[Need]:
-    """Return up to `count` needs of this visit, refills first, without naming a subcategory twice unless it is a refill."""
+    """Return up to `count` needs of this visit, refills first, then wishes of different kinds."""
     needs = _refills(life, now, count)
     pull = _pull(shopper, life, now)
     for need in needs:
@@ -59,6 +59,11 @@ def draw_needs(shopper: Shopper, life: Life, now: float, count: int, rng: np.ran
         gift = rng.random() < GIFTS
         needs.append(Need(sub, "gift" if gift else "wish", gift))
     return needs
+
+
+def runs_short(life: Life, now: float) -> bool:
+    """Whether something bought earlier is used up by `now`."""
+    return any(at <= now for at, _, _ in life.running_out)
 
 
 def _refills(life: Life, now: float, count: int) -> list[Need]:

@@ -26,12 +26,12 @@ PLAIN: Final = 4  # of 9 designs in which a pattern is possible, this many stay 
 
 def picture(item: Item) -> str:
     """Return the item's picture as an SVG document of 400 x 400 units; an unknown colour or kind gets a parcel."""
-    drawing = DRAWINGS.get(item["category"][-1], DRAWINGS["parcel"])
+    drawing = DRAWINGS.get(item["category"][-1] if item["category"] else "", DRAWINGS["parcel"])
     attributes = item["attributes"]
     base = COLOURS.get(str(attributes.get("color", "")), "#8a93a0")
     look = zlib.crc32(f"{item['brand']} {attributes.get('model', attributes.get('size', ''))}".encode())
     inks = _inks(base, look)
-    mark = "c" + item["id"].rpartition("-")[2]
+    mark = f"c{zlib.crc32(item['id'].encode()):x}"  # the id itself could carry markup
     floor = (
         f'<ellipse cx="200" cy="{drawing.floor}" rx="{drawing.reach}" ry="11" fill="{DEEP}" opacity=".13"/>'
         if drawing.floor
@@ -87,7 +87,8 @@ def _pattern(look: int) -> str:
         bars = "".join(f"M0 {y}H400" for y in range(68, 360, 26))
         return f'<path stroke="$l" stroke-width="9" opacity=".8" d="{bars}"/>'
     if which == 5:
-        return f'<path stroke="$l" stroke-width="3" opacity=".8" d="{"".join(f"M{x} 0V400" for x in range(60, 350, 16))}"/>'
+        pins = "".join(f"M{x} 0V400" for x in range(60, 350, 16))
+        return f'<path stroke="$l" stroke-width="3" opacity=".8" d="{pins}"/>'
     if which == 6:
         dots = "".join(f"M{x + 20 * (row % 2)} {72 + 32 * row}h.1" for row in range(9) for x in range(48, 360, 40))
         return f'<path stroke="$l" stroke-width="11" stroke-linecap="round" d="{dots}"/>'

@@ -11,27 +11,29 @@ import numpy.typing as npt
 
 from app.demo.brands import BRANDS, TIER_PRICE
 from app.demo.climate import REGIONS
-from app.demo.colours import COLOUR_FAMILIES
+from app.demo.colours import COLOURS
 from app.demo.item import Item
-from app.demo.lifestyles import COLOUR_NAMES, FEEL_NAMES, Floats
+from app.demo.lifestyles import FEEL_NAMES, Floats
 from app.demo.taxonomy import BY_PATH, SUBCATEGORIES
 
 Ints = npt.NDArray[np.int64]
 Bools = npt.NDArray[np.bool_]
 
 ANIMAL: Final = ("leather", "suede", "waxed leather", "recycled down", "sheepskin", "silk")
-WOOLLY: Final = ("lambswool", "merino", "wool", "mohair", "wool blend", "wool felt", "boiled wool", "wool pile", "cashmere")
+WOOLLY: Final = (
+    "lambswool", "merino", "wool", "mohair", "wool blend", "wool felt", "boiled wool", "wool pile", "cashmere",
+)  # fmt: skip
 PLASTIC: Final = ("recycled polyester", "recycled plastic", "synthetic fill", "recycled fleece", "neoprene", "viscose")
 _MATERIAL_KINDS: Final = {name: kind for kind, names in enumerate((ANIMAL, WOOLLY, PLASTIC), 1) for name in names}
-APPEAL_SPREAD: Final = 0.95
+APPEAL_SPREAD: Final = 0.73
 
 
 @dataclass(frozen=True)
 class Shelf:
     """Columns over n products. `dearness` is the log of price over the subcategory's usual price.
 
-    `colours` is n x 6 (membership of COLOUR_NAMES), `sold` n x 8 (may be sold in REGIONS), `material` 0..3 (other,
-    animal, woolly, plastic). Hidden from every learner: `appeal` (> 0), and a wave of fashion (`wave` high, around
+    `hue` is the place of the colour in COLOURS, `sold` n x 8 (may be sold in REGIONS), `material` 0..3 (other, animal,
+    woolly, plastic). Hidden from every learner: `appeal` (> 0), and a wave of fashion (`wave` high, around
     `crest` in epoch seconds).
     """
 
@@ -40,7 +42,7 @@ class Shelf:
     brand: Ints
     feel: Ints
     material: Ints
-    colours: Floats
+    hue: Ints
     price: Floats
     dearness: Floats
     discount: Floats
@@ -72,7 +74,7 @@ def read_shelf(catalogue: Sequence[Item], seed: int, now: int) -> Shelf:
         brand=brand,
         feel=np.array([FEEL_NAMES.index(maker.feel) for maker in BRANDS])[brand],
         material=np.array([_MATERIAL_KINDS.get(str(item["attributes"].get("material")), 0) for item in catalogue]),
-        colours=np.array([_families(str(item["attributes"].get("color"))) for item in catalogue]),
+        hue=np.array([list(COLOURS).index(str(item["attributes"]["color"])) for item in catalogue]),
         price=price,
         dearness=np.log(price / usual),
         discount=1 - price / np.array([item["price"] for item in catalogue]),
@@ -84,7 +86,3 @@ def read_shelf(catalogue: Sequence[Item], seed: int, now: int) -> Shelf:
         wave=np.where(rng.random(many) < 0.08, rng.uniform(1.5, 5.0, many), 0.0),
         crest=now - rng.uniform(-5.0, 90.0, many) * 86_400,
     )
-
-
-def _families(colour: str) -> list[float]:
-    return [float(colour in COLOUR_FAMILIES[name]) for name in COLOUR_NAMES]

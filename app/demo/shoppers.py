@@ -1,7 +1,7 @@
 """Invents the demo shop's visitors: how they live, what they like, what they can spend, what is going on with them.
 
-Tastes are hidden from every learner and have deliberately another form than any model here: thresholds, vetoes, favourite
-colours by maximum, price curves with a cliff, phases that begin and end (see `choice.utility`).
+Tastes are hidden from every learner and have deliberately another form than any model here: thresholds, vetoes,
+favourite colours by maximum, price curves with a cliff, phases that begin and end (see `choice.utility`).
 """
 
 from __future__ import annotations
@@ -13,7 +13,8 @@ import numpy as np
 
 from app.demo.brands import BRANDS
 from app.demo.climate import REGION_SHARES, REGIONS
-from app.demo.lifestyles import COLOUR_NAMES, ESSENTIALS, FEEL_NAMES, LIFESTYLES, PHASES, Floats, wants
+from app.demo.colours import COLOUR_FAMILIES, COLOURS
+from app.demo.lifestyles import COLOUR_NAMES, FEEL_NAMES, HABIT_PULL, HABITS, LIFESTYLES, PHASES, Floats, wants
 from app.demo.taxonomy import SUBCATEGORIES
 
 SHOPPERS: Final = 4_000
@@ -21,6 +22,9 @@ DAY: Final = 86_400
 CONSENTS: Final = ("granted", "session", "anonymous", "denied")
 CONSENT_SHARES: Final = (0.80, 0.08, 0.08, 0.04)
 DEVICES: Final = ("phone", "desktop", "tablet")
+FEEL_OF_BRAND: Final = np.array([FEEL_NAMES.index(brand.feel) for brand in BRANDS])
+# one row per colour: which families it belongs to
+FAMILIES: Final = np.array([[float(hue in COLOUR_FAMILIES[name]) for name in COLOUR_NAMES] for hue in COLOURS])
 
 
 @dataclass(frozen=True)
@@ -35,7 +39,8 @@ class Phase:
 
 @dataclass(frozen=True)
 class Shopper:
-    """A simulated visitor. `anon` is a 128-bit hex id; `pull` one weight per subcategory, `brands` and `feels` factors.
+    """A simulated visitor. `anon` is a 128-bit hex id; `pull` one weight per subcategory, `makers` one factor per
+    brand, `hues` one per colour.
 
     `purse` is the log of the price level this person is comfortable with, `thrift` how steep the price cliff is,
     `deals` the love of a discount, `fresh` that of novelty, `veto` material kinds never bought (1..3, 0 = none).
@@ -50,9 +55,8 @@ class Shopper:
     lifestyle: str
     pull: Floats
     phases: tuple[Phase, ...]
-    brands: Floats
-    colours: Floats
-    feels: Floats
+    makers: Floats
+    hues: Floats
     purse: float
     thrift: float
     deals: float
@@ -66,10 +70,9 @@ class Shopper:
 def generate_shoppers(seed: int, now: int, count: int = SHOPPERS) -> list[Shopper]:
     """Invent `count` visitors; the first ones are the personas of `personas.py`. Same arguments, same people."""
     rng = np.random.default_rng([seed, 3])
-    essentials = wants(ESSENTIALS)
     ways = [wants(way.wants) for way in LIFESTYLES]
     pulls = [wants(kind.wants) for kind in PHASES]
-    return [_shopper(number, now, ways, pulls, essentials, rng) for number in range(count)]
+    return [_shopper(number, now, ways, pulls, rng) for number in range(count)]
 
 
 # The visitors a storefront offers under "browse as": lifestyle, phase (or none), region.
@@ -83,23 +86,22 @@ CAST: Final = (
 )
 
 
-def _shopper(
-    number: int, now: int, ways: list[Floats], pulls: list[Floats], essentials: Floats, rng: np.random.Generator
-) -> Shopper:
+def _shopper(number: int, now: int, ways: list[Floats], pulls: list[Floats], rng: np.random.Generator) -> Shopper:
     first = _draw(rng, [way.share for way in LIFESTYLES])
     second = _draw(rng, [way.share for way in LIFESTYLES])
     blend = float(rng.beta(5.0, 1.4))
     region = _draw(rng, REGION_SHARES)
     phases = [kind for kind, phase in enumerate(PHASES) if rng.random() < phase.share]
     consent = CONSENTS[_draw(rng, CONSENT_SHARES)]
-    visits = 0.042 * float(np.exp(rng.normal(0.0, 0.85)))
+    visits = 0.028 * float(np.exp(rng.normal(0.0, 0.92)))
     if number < len(CAST):
         lifestyle, phase_name, where = CAST[number]
         first = [way.name for way in LIFESTYLES].index(lifestyle)
         phases = [kind for kind, phase in enumerate(PHASES) if phase.name == phase_name]
         region, consent, blend, visits = REGIONS.index(where), "granted", 0.97, 0.22
-    quirks = np.exp(rng.normal(0.0, 0.75, len(SUBCATEGORIES)))
+    quirks = np.exp(rng.normal(0.0, 0.9, len(SUBCATEGORIES)))
     main, other = LIFESTYLES[first], LIFESTYLES[second]
+    feels = _likes(FEEL_NAMES, main.feels, other.feels, rng)
     return Shopper(
         anon=rng.bytes(16).hex(),
         region=region,
@@ -107,18 +109,17 @@ def _shopper(
         consent=consent,
         purposes=_purposes(consent, rng),
         lifestyle=main.name,
-        pull=(blend * ways[first] + (1 - blend) * ways[second] + essentials) * quirks,
+        pull=(blend * ways[first] + (1 - blend) * ways[second] + _habits(rng)) * quirks,
         phases=tuple(_phase(kind, pulls[kind], now, number < len(CAST), rng) for kind in phases),
-        brands=_brand_loyalty(rng),
-        colours=_likes(COLOUR_NAMES, main.colours, other.colours, rng),
-        feels=_likes(FEEL_NAMES, main.feels, other.feels, rng),
+        makers=_brand_loyalty(main.feels, rng) * (0.15 + feels[FEEL_OF_BRAND]),
+        hues=0.12 + np.max(FAMILIES * _likes(COLOUR_NAMES, main.colours, other.colours, rng), axis=1),
         purse=blend * main.purse + (1 - blend) * other.purse + float(rng.normal(0.0, 0.32)),
         thrift=float(rng.gamma(4.0, 0.6)),
         deals=float(rng.gamma(1.2, 0.9)),
         fresh=float(rng.gamma(1.0, 0.8)),
         veto=_draw(rng, (0.78, 0.1, 0.05, 0.07)),
         visits=visits,
-        resolve=float(rng.beta(3.2, 7.2)),
+        resolve=float(rng.beta(2.2, 8.0)),
         haul=float(np.exp(rng.normal(0.0, 0.45))),
     )
 
@@ -139,18 +140,25 @@ def _purposes(consent: str, rng: np.random.Generator) -> tuple[str, ...]:
     return tuple(name for (name, chance), draw in zip(chances, draws.tolist(), strict=True) if draw < chance)
 
 
-def _brand_loyalty(rng: np.random.Generator) -> Floats:
-    """Most brands leave a person cold; a few are trusted well above the others, some are never bought."""
+def _habits(rng: np.random.Generator) -> Floats:
+    """Three things of daily life that this person buys here again and again."""
+    pull = np.zeros(len(SUBCATEGORIES))
+    for number in rng.permutation(len(HABITS))[:3].tolist():
+        pull[[sub.name == HABITS[number] for sub in SUBCATEGORIES]] = HABIT_PULL
+    return pull
+
+
+def _brand_loyalty(feels: tuple[str, ...], rng: np.random.Generator) -> Floats:
+    """Most brands leave a person cold; a few, mostly of the liked feel, are trusted far more, some are never bought."""
+    near = np.array([2.0 if brand.feel in feels else 0.0 for brand in BRANDS])
+    order = np.argsort(near + rng.gumbel(size=len(BRANDS)))
     loyalty = np.ones(len(BRANDS))
-    order = rng.permutation(len(BRANDS))
-    loyalty[order[:7]] = rng.uniform(2.5, 6.0, 7)
-    loyalty[order[-8:]] = 0.15
+    loyalty[order[-8:]] = rng.uniform(3.0, 8.0, 8)
+    loyalty[order[:12]] = 0.15
     return loyalty
 
 
-def _likes(
-    names: tuple[str, ...], main: tuple[str, ...], other: tuple[str, ...], rng: np.random.Generator
-) -> Floats:
+def _likes(names: tuple[str, ...], main: tuple[str, ...], other: tuple[str, ...], rng: np.random.Generator) -> Floats:
     liked = np.exp(rng.normal(-0.9, 0.5, len(names)))
     for name in main:
         liked[names.index(name)] *= 5.0

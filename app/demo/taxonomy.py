@@ -52,9 +52,19 @@ def _read(rows: str) -> tuple[Subcategory, ...]:
         season, weather = climate.split()
         found.append(
             Subcategory(
-                top, name, choice, price, spread, share, season, weather, renew,
-                _words(nouns), _words(materials), _words(uses),
-            )  # fmt: skip
+                top=top,
+                name=name,
+                choice=choice,
+                price=price,
+                spread=spread,
+                share=share,
+                season=season,
+                weather=weather,
+                renew_days=renew,
+                nouns=_words(nouns),
+                materials=_words(materials),
+                uses=_words(uses),
+            )
         )
     return tuple(found)
 

@@ -11,18 +11,20 @@ import numpy as np
 from app.demo.choice import Need, utility
 from app.demo.item import Item
 from app.demo.lifestyles import Floats
-from app.demo.needs import RENEW_DAYS, Life, bought, draw_needs
+from app.demo.needs import RENEW_DAYS, Life, bought, draw_needs, runs_short
 from app.demo.queries import query_for
 from app.demo.shelf import Ints, Shelf, read_shelf
-from app.demo.shoppers import Shopper
+from app.demo.shoppers import FAMILIES, Shopper
 from app.demo.taxonomy import SUBCATEGORIES
 from app.demo.trail import Trail, Value
 
 BASKET_MEDIAN: Final = 2.9
 BASKET_SPREAD: Final = 0.72
-TASTE: Final = 1.25  # how strictly choices follow utility; 0 = by chance
+TASTE: Final = 1.8  # how strictly choices follow utility; 0 = by chance
 LIST_LENGTH: Final = 6
+URGENCY: Final = 0.22  # how much likelier an order is when something at home has run out
 REFUNDS: Final = 0.04
+KINDRED: Final = (FAMILIES @ FAMILIES.T > 0).astype(np.float64)  # colours that share a family
 
 
 @dataclass(frozen=True)
@@ -50,7 +52,8 @@ def open_world(catalogue: Sequence[Item], seed: int, now: int) -> World:
 def play(shopper: Shopper, life: Life, world: World, trail: Trail, rng: np.random.Generator) -> None:
     """Let the visitor walk through the shop from `trail.now` on, writing to `trail` and changing `life` and `world`."""
     _return_goods(life, world, trail)
-    lines = _basket_size(shopper, rng) if rng.random() < shopper.resolve else 0
+    resolve = shopper.resolve + (URGENCY if runs_short(life, trail.now) else 0.0)
+    lines = _basket_size(shopper, rng) if rng.random() < resolve else 0
     count = 1 + int(rng.random() < 0.35) if not lines else max(1, round(lines / float(rng.uniform(1.1, 2.2))))
     needs = draw_needs(shopper, life, trail.now, count, rng)
     trail.open_page()
@@ -105,16 +108,14 @@ def _pursue(
     return chosen
 
 
-def _favourites(
-    shopper: Shopper, life: Life, world: World, need: Need, now: float, rng: np.random.Generator
-) -> Ints:
+def _favourites(shopper: Shopper, life: Life, world: World, need: Need, now: float, rng: np.random.Generator) -> Ints:
     """Rows of the kind's shelf in the order in which this visit looks at them; the best liked come early."""
     kind = world.kinds[need.sub]
     liking = utility(shopper, kind, need, now)
     owned = life.owned.get(need.sub)
     if owned:
-        mine = np.isin(kind.number, list(owned))
-        liking *= np.where(mine, 5.0 if RENEW_DAYS[need.sub] else 0.05, 1.0)
+        mine = np.searchsorted(kind.number, list(owned))
+        liking[mine] *= 8.0 if RENEW_DAYS[need.sub] else 0.05
     rows = np.flatnonzero(liking > 1e-9)
     if not len(rows):
         return rows
@@ -122,8 +123,8 @@ def _favourites(
     if need.wanted >= 0:
         keys[kind.number[rows] == need.wanted] += 50.0
     first = rows[int(np.argmax(keys))]
-    near = 0.5 * (kind.colours[rows] @ kind.colours[first] > 0) + 0.5 * (kind.feel[rows] == kind.feel[first])
-    keys += near - 0.8 * np.abs(kind.dearness[rows] - kind.dearness[first])
+    keys += 0.5 * KINDRED[kind.hue[first]][kind.hue[rows]] + 0.5 * (kind.feel[rows] == kind.feel[first])
+    keys -= 0.8 * np.abs(kind.dearness[rows] - kind.dearness[first])
     return np.asarray(rows[np.argsort(-keys, kind="stable")], dtype=np.int64)
 
 
