@@ -49,6 +49,7 @@ def apply_event(
             _add(session.affinities, keys, weight, options.session_affinities)
         if dismissed:
             _dismiss(session.dismissed, event, at, options)
+            session.items = [held for held in session.items if held[0] not in session.dismissed]
     if event.purposes & _PROFILE:
         if weight:
             factor = _landmark(profile, at, options.half_life_days * DAY)

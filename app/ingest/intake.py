@@ -4,23 +4,24 @@ from __future__ import annotations
 
 import asyncio
 import logging
-from typing import TYPE_CHECKING, Literal
+from collections.abc import Callable, Coroutine
+from typing import Any, Literal
 
 from app.ingest.incoming import Incoming
 from app.ingest.meter import IngestMeter
 from app.ingest.recorder import Recorded, Recorder
 from app.ingest.steps import Preparation
 from app.ingest.wire import BatchOnWire, BatchResult
-from app.search.query_affinities import query_affinities
-from app.serving.token import Attribution
+from plugins.manager import Plugins
 from store.api_keys import ApiKey
-from store.database import Transaction
+from store.clock import Clock
+from store.database import Database, Transaction
+from store.event_log import SqliteEventLog
 from store.faults import StoreFault
+from store.vault import VaultStore
 from store.writer import GroupWriter, WriterClosed
 
-if TYPE_CHECKING:
-    from app.node import Node
-
+Job = Callable[[], Coroutine[Any, Any, None]]
 log = logging.getLogger("personalize.ingest")
 
 _VAULT_PATIENCE_SECONDS = 1.0
@@ -29,61 +30,60 @@ _VAULT_RETRY_SECONDS = 1.0
 
 
 class Intake:
-    """The one way in for events, and the owner of person.db's one writer; `run` it for as long as the node is open."""
+    """The one way in for events, and the owner of person.db's one writer. Its `jobs` run in the node's task group."""
 
-    def __init__(self, node: Node) -> None:
-        self._log = node.log
-        self._vault = node.vault
-        self._plugins = node.plugins
-        self._clock = node.clock
-        self._meter = IngestMeter(node.metrics)
-        self._observed = bool(node.plugins.names("event_stored"))
-        self._preparation = Preparation(
-            clock=node.clock,
-            keys=node.keys,
-            catalogue=node.catalogue,
-            gatekeeper=node.gatekeeper,
-            limits=node.config.ingest,
-            understand=lambda text: query_affinities(text, node.catalogue, node.search),
-            attribute=lambda token: _credited(node.tokens.read(token, node.clock.now())),
-            meter=self._meter,
-        )
-        recorder = Recorder(
-            person=node.person,
-            log=node.log,
-            vault=node.vault,
-            keys=node.keys,
-            catalogue=node.catalogue,
-            gatekeeper=node.gatekeeper,
-            plugins=node.plugins,
-            options=node.config.features,
-            clock=node.clock,
-            meter=self._meter,
-        )
+    def __init__(
+        self,
+        *,
+        database: Database,
+        preparation: Preparation,
+        recorder: Recorder,
+        event_log: SqliteEventLog,
+        vault: VaultStore,
+        plugins: Plugins,
+        clock: Clock,
+        meter: IngestMeter,
+        queue: int,
+        group_max: int,
+    ) -> None:
+        """`queue` bounds the events that wait for the disk, `group_max` those written in one transaction."""
+        self._preparation = preparation
+        self._log = event_log
+        self._vault = vault
+        self._plugins = plugins
+        self._clock = clock
+        self._meter = meter
+        self._observed = bool(plugins.names("event_stored"))
         self.writer: GroupWriter[Incoming, Recorded] = GroupWriter(
-            node.database,
+            database,
             recorder.apply,
-            bound=node.config.node.queue,
-            group_max=node.config.node.group_max,
+            bound=queue,
+            group_max=group_max,
             size=lambda incoming: max(1, len(incoming.drafts)),
         )
-        self._vaulted = node.vault.applied(node.log.epoch())
+        self._vaulted = vault.applied(event_log.epoch())
+        self._due = 0
         self._sealed = asyncio.Event()
         self._sealed.set()  # a crash may have left something for the vault
         self._moved = asyncio.Event()
-        self._written = False
+        self._all_written = False
+        self._drained = asyncio.Event()
 
-    async def run(self) -> None:
-        """Writes until `close`, then finishes what was taken and hands the vault what is still due to it."""
-        async with asyncio.TaskGroup() as group:
-            group.create_task(self._fill_vault(), name="vault")
-            await self.writer.run()
-            self._written = True
-            self._sealed.set()
+    def jobs(self) -> list[tuple[str, Job]]:
+        """What has to run, by name, for as long as the node is open; a crash of one has to end it."""
+        return [("event writer", self._write), ("vault", self._fill_vault)]
 
-    def close(self) -> None:
-        """Take no more batches."""
+    async def drain(self) -> None:
+        """Take no more batches, finish those taken, and hand the vault what is due to it; then the jobs are over."""
         self.writer.close()
+        await self._drained.wait()
+
+    async def _write(self) -> None:
+        try:
+            await self.writer.run()
+        finally:
+            self._all_written = True
+            self._sealed.set()
 
     def prepare(self, batch: BatchOnWire, key: ApiKey, *, gpc: bool = False) -> Incoming:
         """Everything that can be said about a batch without the disk."""
@@ -105,15 +105,18 @@ class Intake:
             if self._observed:
                 self._plugins.event_stored(event)
         if recorded.sealed_at:
+            self._due = max(self._due, recorded.sealed_at)
             self._sealed.set()
             if wait_for_vault:
                 await self.until_vaulted(recorded.sealed_at)
         return BatchResult(recorded.results, _gpc(recorded.gpc_honoured))
 
-    async def until_vaulted(self, sequence: int) -> None:
-        """Return when the vault has come that far, or after a second at the latest."""
+    async def until_vaulted(self, sequence: int | None = None, patience: float = _VAULT_PATIENCE_SECONDS) -> None:
+        """Return when the vault has come that far (None: as far as all that was accepted), or after `patience`
+        seconds at the latest."""
+        sequence = self._due if sequence is None else sequence
         try:
-            async with asyncio.timeout(_VAULT_PATIENCE_SECONDS):
+            async with asyncio.timeout(patience):
                 while self._vaulted < sequence:
                     await self._moved.wait()
         except TimeoutError:
@@ -121,10 +124,16 @@ class Intake:
 
     async def _fill_vault(self) -> None:
         """The vault as a consumer of the log: takes over what is sealed, after every commit that brought some."""
+        try:
+            await self._until_all_written()
+        finally:
+            self._drained.set()
+
+    async def _until_all_written(self) -> None:
         while True:
             await self._sealed.wait()
             self._sealed.clear()
-            last = self._written
+            last = self._all_written
             try:
                 await self._catch_up()
             except WriterClosed:
@@ -149,10 +158,6 @@ class Intake:
             self._log.release(transaction, position)
 
         await self.writer.exclusive(release)
-
-
-def _credited(told: Attribution | None) -> tuple[str, str] | None:
-    return (told.request, told.placement) if told else None
 
 
 def _gpc(honoured: bool) -> Literal["", "honoured"]:

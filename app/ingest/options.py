@@ -28,7 +28,7 @@ class IngestLimits(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fie
     """How many reverse proxies of the shop's own stand in front and append to X-Forwarded-For."""
     retry_after_seconds: Bound = 1
     """What a client is told to wait when the queue is full."""
-    import_window: Bound = 256
-    """Lines of one import that wait for the disk together."""
+    import_window: Bound = 1_024
+    """Events of one import that wait for the disk together."""
     import_errors: Bound = 100
     """Line errors an import's answer lists; the rest are counted."""

@@ -21,7 +21,8 @@ class RateLimit:
         self._buckets: OrderedDict[bytes, tuple[float, float]] = OrderedDict()
 
     def wait(self, address: str, now: float) -> float:
-        """Seconds this sender has to wait; 0: go ahead, and it is counted. `now` in epoch seconds."""
+        """Seconds this sender has to wait; 0: go ahead, and it is counted. `now` in seconds of a clock that never
+        stops or goes back."""
         if int(now // DAY) != self._day:
             self._day, self._secret = int(now // DAY), secrets.token_bytes(32)
             self._buckets.clear()

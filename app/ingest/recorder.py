@@ -5,7 +5,7 @@ event is counted once, and whoever was told "accepted" finds it after any crash.
 """
 
 import asyncio
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from time import perf_counter
 from typing import NamedTuple
@@ -85,7 +85,7 @@ class Recorder:
         vault: VaultStore,
         keys: KeyRing,
         catalogue: Catalogue,
-        gatekeeper: Gate,
+        gatekeeper: Callable[[], Gate],
         plugins: Plugins,
         options: FeatureOptions,
         clock: Clock,
@@ -112,7 +112,7 @@ class Recorder:
             for pseudonym in (incoming.persons.lasting, incoming.persons.visit)
             if pseudonym is not None
         }
-        people = People(await self._person.resolve(asked), self._gatekeeper)
+        people = People(await self._person.resolve(asked), self._gatekeeper())
         works = [self._admit(incoming, people) for incoming in group]
         drafts = sum(len(work.incoming.drafts) for work in works)
         started = self._timed("consent_record", drafts, started)

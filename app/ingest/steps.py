@@ -53,7 +53,7 @@ class Preparation:
         clock: Clock,
         keys: KeyRing,
         catalogue: Catalogue,
-        gatekeeper: Gate,
+        gatekeeper: Callable[[], Gate],
         limits: IngestLimits,
         understand: Understand,
         attribute: Attribute,
@@ -113,7 +113,7 @@ class Preparation:
             gpc=gpc,
             source="server" if key.kind == "server" else "beacon",
         )
-        at_most = int(self._gatekeeper.at_most(signal))
+        at_most = int(self._gatekeeper().at_most(signal))
         return Incoming(
             key=key,
             signal=signal,
@@ -125,7 +125,7 @@ class Preparation:
             session=self._keys.session_hash(batch.session) if at_most and batch.session else 0,
             region=_region(batch.region),
             location=batch.location if at_most & _LOCATION else None,
-            gpc_honoured=gpc and self._gatekeeper.allow(signal, None, now_ms / 1000).gpc_honoured,
+            gpc_honoured=gpc and self._gatekeeper().allow(signal, None, now_ms / 1000).gpc_honoured,
             results=[None] * len(batch.events),
         )
 
