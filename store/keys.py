@@ -5,7 +5,7 @@ from __future__ import annotations
 import hashlib
 import hmac
 import secrets
-from collections.abc import AsyncIterator, Iterable
+from collections.abc import AsyncIterator, Iterable, Sequence
 from contextlib import asynccontextmanager
 from enum import IntEnum
 from pathlib import Path
@@ -125,6 +125,11 @@ class KeyRing:
             async with self._database.transaction() as transaction:
                 transaction.insert("INSERT OR IGNORE INTO person_keys(person, wrapped)", rows)
 
+    async def destroy_data_keys(self, people: Sequence[int]) -> None:
+        """What was sealed under these people's keys can never be read again, wherever copies of it lie."""
+        marks = ",".join("?" * len(people))
+        await self._database.execute(f"DELETE FROM person_keys WHERE person IN ({marks})", people)
+
     def data_key(self, person: int) -> AESGCM | None:
         """A person's cipher; None = never made or destroyed. Read anew each time: a cache would survive an erasure."""
         found = self._reader.execute("SELECT wrapped FROM person_keys WHERE person = ?", (person,)).fetchone()
@@ -133,7 +138,7 @@ class KeyRing:
         wrapped: bytes = found[0]
         try:
             return AESGCM(self._node_key.decrypt(wrapped[:_NONCE], wrapped[_NONCE:], _person_bytes(person)))
-        except InvalidTag:
+        except (InvalidTag, ValueError):
             raise DatabaseUnreadable(self._database.path, "a person's key does not fit the node key") from None
 
     def _wrap(self, person: int, key: bytes) -> bytes:

@@ -84,7 +84,7 @@ class VaultStore:
             return None
         try:
             plain = cipher.decrypt(sealed[:_NONCE], sealed[_NONCE:], _bound_to(person, category))
-        except InvalidTag:
+        except (InvalidTag, ValueError):
             return None
         return list(_DECODERS[category](plain))
 
@@ -142,6 +142,13 @@ class VaultStore:
                 sorted(changed),
                 "ON CONFLICT(person) DO UPDATE SET body = excluded.body",
             )
+
+    async def remove(self, people: Sequence[int]) -> None:
+        """Delete everything kept of these people; their keys have to go first (`KeyRing.destroy_data_keys`)."""
+        marks = ",".join("?" * len(people))
+        async with self._database.transaction() as transaction:
+            for table in _TABLES.values():
+                transaction.later(f"DELETE FROM {table} WHERE person IN ({marks})", people)
 
     async def catch_up(self, log: SqliteEventLog, group: int = 1_000) -> int:
         """Take over what the log still holds (after a crash, or whenever it fell behind); the position reached."""
