@@ -6,6 +6,7 @@ import json
 from collections import Counter, defaultdict
 from dataclasses import dataclass, field, replace
 from itertools import islice, pairwise
+from pathlib import Path
 from typing import Any
 from xml.etree import ElementTree
 
@@ -19,6 +20,7 @@ from scipy import sparse
 from app.demo import Batch, Event, Item, generate_catalogue, generate_history, personas, picture
 from app.demo.catalogue import DAY, HISTORY_DAYS, charm
 from app.demo.choice import Need, utility
+from app.demo.drawings_special import SPECIAL
 from app.demo.lifestyles import HABITS, wants
 from app.demo.pictures import DRAWINGS, mix
 from app.demo.queries import misspell
@@ -363,3 +365,25 @@ def test_a_typing_error_changes_a_word_by_at_most_one_letter(query: str, seed: i
 def test_mixed_colours_are_colours(colour: str, share: float) -> None:
     assert len(mix(colour, "#f7f4ee", share)) == 7
     assert int(mix(colour, "#f7f4ee", share)[1:], 16) >= 0
+
+
+def test_a_rabbit_does_not_look_like_a_bear(catalogue: list[Item]) -> None:
+    toys = [item for item in catalogue if item["category"][1] == "soft-toys"]
+    rabbit = next(item for item in toys if "Rabbit" in item["title"])
+    bear = next(item for item in toys if "Bear" in item["title"])
+    assert DRAWINGS["soft-toys"].body in picture(bear)
+    assert DRAWINGS["soft-toys"].body not in picture(rabbit)
+
+
+def test_every_special_drawing_is_of_a_product_that_exists(catalogue: list[Item]) -> None:
+    for subcategory, word in SPECIAL:
+        assert any(item["category"][1] == subcategory and word in item["title"] for item in catalogue), word
+
+
+def test_nothing_that_learns_or_serves_can_read_the_visitors_true_tastes() -> None:
+    root = Path(__file__).parent.parent
+    folders = [
+        root / name for name in ("app/learning", "app/serving", "app/features", "app/search", "plugins", "store")
+    ]
+    for module in (module for folder in folders for module in folder.rglob("*.py")):
+        assert "app.demo" not in module.read_text(encoding="utf-8"), module

@@ -13,6 +13,7 @@ from app.demo.colours import COLOURS
 from app.demo.drawing import Drawing
 from app.demo.drawings_living import LIVING
 from app.demo.drawings_outdoor import OUTDOOR
+from app.demo.drawings_special import SPECIAL
 from app.demo.drawings_wear import WEAR
 from app.demo.item import Item
 
@@ -26,7 +27,7 @@ PLAIN: Final = 4  # of 9 designs in which a pattern is possible, this many stay 
 
 def picture(item: Item) -> str:
     """Return the item's picture as an SVG document of 400 x 400 units; an unknown colour or kind gets a parcel."""
-    drawing = DRAWINGS.get(item["category"][-1] if item["category"] else "", DRAWINGS["parcel"])
+    drawing = _drawing(item)
     attributes = item["attributes"]
     base = COLOURS.get(str(attributes.get("color", "")), "#8a93a0")
     look = zlib.crc32(f"{item['brand']} {attributes.get('model', attributes.get('size', ''))}".encode())
@@ -46,6 +47,15 @@ def picture(item: Item) -> str:
         f'<path fill="$k" opacity=".09" d="M236 0H400V400H190C262 290 268 110 236 0Z"/></g>{drawing.front}</svg>'
     )
     return Template(parts).substitute(inks)
+
+
+def _drawing(item: Item) -> Drawing:
+    """The shape the name promises, else that of the subcategory, else a parcel."""
+    kind = item["category"][-1] if item["category"] else ""
+    for (subcategory, word), drawing in SPECIAL.items():
+        if subcategory == kind and word in item["title"]:
+            return drawing
+    return DRAWINGS.get(kind, DRAWINGS["parcel"])
 
 
 def _inks(base: str, look: int) -> dict[str, str]:
