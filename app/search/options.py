@@ -21,7 +21,9 @@ class SearchOptions(msgspec.Struct, frozen=True, kw_only=True):
     query_characters: Annotated[int, Meta(ge=10, le=1000)] = 200
     """A longer query is answered with 400."""
     body_bytes: Count = 64 * 1024
-    weights: dict[str, float] = {"buy_again": 1.0, "history_neighbours": 0.3, "taste": 0.2, "affinity": 0.1}
+    weights: dict[str, float] = msgspec.field(
+        default_factory=lambda: {"buy_again": 1.0, "history_neighbours": 0.3, "taste": 0.2, "affinity": 0.1}
+    )
     """Scorer plugins laid over the static order, which itself counts from 0 to 1. A purchase outweighs popularity,
     the rest only decides among similarly popular items."""
     meaning_matches: Count = 100

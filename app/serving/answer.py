@@ -75,14 +75,14 @@ def answer_json(
 ) -> bytes:  # fmt: skip
     """The body of an answer (WEB.md). `fields` and `missing` have one entry per list; no fields = all."""
     results = b",".join(
-        _shelf_json(shelf, catalogue, wanted, absent, explain)
+        shelf_json(shelf, catalogue, wanted, absent, explain)
         for shelf, wanted, absent in zip(shelves, fields, missing, strict=True)
     )
     served_by = _encode({"model": shelves[0].model if shelves else "", "rules": rules})
     return b'{"results":[%b],"served_by":%b,"took_ms":%.2f}' % (results, served_by, took_ms)
 
 
-def _shelf_json(
+def shelf_json(
     shelf: Shelf, catalogue: Catalogue, fields: Collection[str], missing: list[str], explain: bool
 ) -> bytes:
     head = _encode(ShelfHead(shelf.placement, shelf.title, shelf.request_id, shelf.token, shelf.strategy))

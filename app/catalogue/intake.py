@@ -1,0 +1,70 @@
+"""Reads products as the shop's server sends them: each is taken or refused for itself, with all that is wrong."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Literal
+
+import msgspec
+
+from app.problem import FieldError
+from store.item_rules import item_problems
+from store.records import Item
+
+
+class ItemOnWire(Item, frozen=True, kw_only=True, omit_defaults=True, forbid_unknown_fields=True):
+    """A product as it comes in; `id` may be left out where the path says it."""
+
+    id: str = ""
+
+
+class ItemResult(msgspec.Struct, frozen=True, omit_defaults=True):
+    """What became of one product."""
+
+    id: str
+    status: Literal["stored", "rejected"]
+    errors: Sequence[FieldError] = ()
+
+
+class BatchOnWire(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+    """POST /v1/items:batch; each product is read for itself."""
+
+    items: list[msgspec.Raw]
+
+
+class BatchAnswer(msgspec.Struct, frozen=True):
+    """One result per product, in their order."""
+
+    results: list[ItemResult]
+
+
+_decode_item = msgspec.json.Decoder(ItemOnWire).decode
+_decode_batch = msgspec.json.Decoder(BatchOnWire).decode
+
+
+def read_item(body: bytes | msgspec.Raw, named: str = "") -> Item | list[FieldError]:
+    """The product in some JSON, or everything that is wrong with it. `named`: the id where the path says it."""
+    try:
+        told = _decode_item(body)
+    except msgspec.ValidationError as error:
+        return [field_error(str(error))]
+    except msgspec.DecodeError as error:
+        return [FieldError("", f"not valid JSON: {error}")]
+    if named and told.id not in ("", named):
+        return [FieldError("/id", f"the path says '{named}', the body '{told.id}'; leave one out")]
+    fields = {name: getattr(told, name) for name in Item.__struct_fields__}
+    item = Item(**fields | {"id": told.id or named})
+    problems = [FieldError(pointer, sentence) for pointer, sentence in item_problems(item)]
+    return problems or item
+
+
+def read_batch(body: bytes) -> list[msgspec.Raw]:
+    """The products of a batch, still unread. Raises msgspec.DecodeError where it is no batch at all."""
+    return _decode_batch(body).items
+
+
+def field_error(sentence: str) -> FieldError:
+    """msgspec's "… - at `$.items[0].price`" as a JSON pointer and a sentence."""
+    text, _, path = sentence.partition(" - at `$")
+    pointer = path.rstrip("`").replace("[", "/").replace("]", "").replace(".", "/")
+    return FieldError(pointer, text.replace("`", "'"))
