@@ -124,7 +124,7 @@ screenshots: setup-dev assets
 
 # ---- pinned versions
 
-COMPILE := $(BIN)/uv pip compile --quiet --generate-hashes --universal --python-version 3.11 --no-header --no-annotate
+COMPILE := $(BIN)/uv pip compile --quiet --generate-hashes --python-version 3.11 --python-platform linux --no-header --no-annotate
 
 # The development lock is resolved first, the smaller ones take its versions.
 lock: $(STAMPS)/venv
