@@ -1,0 +1,196 @@
+"""Guess what a visitor wants next from what earlier visits that looked like this one went on to.
+
+VMIS-kNN (Kersbergen, Sprangers, Schelter, "Serenade", SIGMOD 2022, section 3), a session-nearest-neighbour method
+whose index keeps only the most recent visits per product, so that a query costs the same however much was recorded;
+with two weights of STAN (Garg et al., SIGIR 2019, section 3): recent visits count more (factor 2 there), and so does
+what lies close to the shared product within such a visit (factor 3).
+The index is a handful of flat arrays: savable as .npy, usable memory-mapped, shared by processes without a copy.
+"""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import TypeAlias
+
+import numpy as np
+from numpy.typing import NDArray
+
+Floats: TypeAlias = NDArray[np.float32]
+Numbers: TypeAlias = NDArray[np.int32]
+Longs: TypeAlias = NDArray[np.int64]
+SessionArrays: TypeAlias = Mapping[str, NDArray[np.generic]]
+
+_NOTHING: tuple[Numbers, Floats] = (np.zeros(0, dtype=np.int32), np.zeros(0, dtype=np.float32))
+
+
+@dataclass(frozen=True)
+class SessionSettings:
+    """How the past is compared; chosen on serenade_toy's valid.txt (docs/decisions/session-neighbours.md).
+
+    `last_items` of the visit are looked up; of the `recent_sessions` newest that share one, the `neighbours` most
+    alike vote. A vote loses a factor e per `age_days` of the session and per `distance` clicks from the shared item.
+    """
+
+    last_items: int = 5
+    recent_sessions: int = 1500
+    neighbours: int = 500
+    idf_weight: float = 1.0
+    age_days: float = 30.0
+    distance: float = 2.0
+
+
+def build_session_index(
+    session: Longs,
+    item: Numbers,
+    time: NDArray[np.float64],
+    *,
+    items: int,
+    sessions_per_item: int = 1500,
+    items_per_session: int = 50,
+) -> dict[str, NDArray[np.generic]]:
+    """The arrays of an index over clicks: parallel columns of session number, item number < `items` and epoch seconds.
+
+    A session counts an item once, at its last click, and keeps its last `items_per_session`. An item keeps its
+    `sessions_per_item` most recent sessions. Sessions are numbered anew, most recent first.
+    """
+    session, item, time = _last_click_of_each_item(session, item, time)
+    _, session = np.unique(session, return_inverse=True)
+    ends = np.full(int(session.max(initial=-1)) + 1, -np.inf)
+    np.maximum.at(ends, session, time)
+    newest_first = np.argsort(-ends, kind="stable")
+    number = np.argsort(newest_first, kind="stable")[session]
+    kept = _rank_within(number, -time) < items_per_session
+    number, item, time = number[kept], item[kept], time[kept]
+    order = np.lexsort((time, number))
+    number, item = number[order], item[order]
+    session_starts = _starts(number, len(ends))
+    return {
+        "session_starts": session_starts,
+        "session_items": item.astype(np.int32),
+        "session_age_days": ((ends.max(initial=0) - ends[newest_first]) / 86_400).astype(np.float32),
+        **_postings(item, number, session_starts, items, sessions_per_item),
+        "item_idf": _inverse_frequency(item, len(ends), items),
+    }
+
+
+class SessionIndex:
+    """Scores items for a running visit from arrays of `build_session_index`; one thread at a time (it owns scratch)."""
+
+    def __init__(self, arrays: SessionArrays, settings: SessionSettings) -> None:
+        self._session_starts: Longs = np.asarray(arrays["session_starts"], dtype=np.int64)
+        self._session_items: Numbers = np.asarray(arrays["session_items"], dtype=np.int32)
+        self._item_starts: Longs = np.asarray(arrays["item_starts"], dtype=np.int64)
+        self._item_sessions: Numbers = np.asarray(arrays["item_sessions"], dtype=np.int32)
+        self._item_positions: Numbers = np.asarray(arrays["item_positions"], dtype=np.int32)
+        age: Floats = np.asarray(arrays["session_age_days"], dtype=np.float32)
+        idf: Floats = np.asarray(arrays["item_idf"], dtype=np.float32)
+        self._freshness: Floats = np.exp(-age / np.float32(settings.age_days))
+        self._factor: Floats = 1 + np.float32(settings.idf_weight) * idf
+        longest = int(np.diff(self._session_starts).max(initial=0)) + 1
+        self._nearness: Floats = np.exp(-np.arange(longest) / settings.distance).astype(np.float32)
+        self._settings = settings
+        # Per session, written and read within one query: similarity is 0 everywhere between two queries.
+        self._similarity: Floats = np.zeros(len(age), dtype=np.float32)
+        self._match_weight: Floats = np.zeros(len(age), dtype=np.float32)
+        self._match_position: Numbers = np.zeros(len(age), dtype=np.int32)
+
+    def scores(self, visit: Sequence[int], limit: int) -> tuple[Numbers, Floats]:
+        """The best `limit` items and their scores, best first, for item numbers of a visit, most recent last.
+
+        The most recent item itself is never among them. Items the index does not know count as a step in the visit
+        and nothing else. An empty visit gives nothing.
+        """
+        # Most recent first, each item once at its most recent place.
+        recent = list(dict.fromkeys(reversed(visit[-self._settings.last_items :])))
+        neighbours, weights = self._neighbours(recent)
+        if not len(neighbours):
+            return _NOTHING
+        starts = self._session_starts[neighbours]
+        lengths = self._session_starts[neighbours + 1] - starts
+        position = np.arange(int(lengths.sum())) - np.repeat(np.cumsum(lengths) - lengths, lengths)
+        away = np.abs(position - np.repeat(self._match_position[neighbours], lengths))
+        votes = np.repeat(weights, lengths) * self._nearness[away]
+        totals = np.bincount(self._session_items[position + np.repeat(starts, lengths)], weights=votes)
+        items = np.flatnonzero(totals)
+        items = items[items != recent[0]]
+        return _best(items.astype(np.int32), totals[items].astype(np.float32) * self._factor[items], limit)
+
+    def _neighbours(self, recent: Sequence[int]) -> tuple[Numbers, Floats]:
+        """The most similar of the most recent sessions that share an item with `recent` (most recent first)."""
+        found: list[Numbers] = []
+        # Oldest first, so that what remains of a session is its match nearest to the end of the visit.
+        for step in reversed(range(len(recent))):
+            item = recent[step]
+            if not 0 <= item < len(self._item_starts) - 1:
+                continue
+            entries = slice(self._item_starts[item], self._item_starts[item + 1])
+            sessions = self._item_sessions[entries]
+            found.append(sessions[self._similarity[sessions] == 0])
+            self._similarity[sessions] += (len(recent) - step) / len(recent)
+            self._match_weight[sessions] = max(0.0, 1 - 0.1 * (step + 1))
+            self._match_position[sessions] = self._item_positions[entries]
+        if not found:
+            return _NOTHING
+        touched = np.concatenate(found)
+        sessions = self._most_alike(touched)
+        weights = self._similarity[sessions] * self._match_weight[sessions] * self._freshness[sessions]
+        self._similarity[touched] = 0
+        return sessions, weights
+
+    def _most_alike(self, sessions: Numbers) -> Numbers:
+        newest, best = self._settings.recent_sessions, self._settings.neighbours
+        if len(sessions) > newest:
+            sessions = np.partition(sessions, newest)[:newest]
+        if len(sessions) > best:
+            # Of equally similar sessions the recent one, which has the lower number.
+            sessions = sessions[np.argpartition(sessions * 1e-9 - self._similarity[sessions], best)[:best]]
+        return sessions
+
+
+def _last_click_of_each_item(
+    session: Longs, item: Numbers, time: NDArray[np.float64]
+) -> tuple[Longs, Numbers, NDArray[np.float64]]:
+    order = np.lexsort((time, item, session))
+    session, item, time = session[order], item[order], time[order]
+    last = np.ones(len(order), dtype=bool)
+    last[:-1] = (session[1:] != session[:-1]) | (item[1:] != item[:-1])
+    return session[last], item[last], time[last]
+
+
+def _postings(
+    item: Numbers, session: Longs, session_starts: Longs, items: int, sessions_per_item: int
+) -> dict[str, NDArray[np.generic]]:
+    """Of every item its sessions, most recent (lowest number) first, and its position in each of them."""
+    position = np.arange(len(session)) - session_starts[session]
+    order = np.lexsort((session, item))
+    order = order[_rank_within(item[order], session[order]) < sessions_per_item]
+    return {
+        "item_starts": _starts(item[order], items),
+        "item_sessions": session[order].astype(np.int32),
+        "item_positions": position[order].astype(np.int32),
+    }
+
+
+def _inverse_frequency(item: Numbers, sessions: int, items: int) -> Floats:
+    """ln(sessions / sessions with the item); 0 for an item in none."""
+    degree = np.bincount(item, minlength=items)
+    return np.where(degree > 0, np.log(max(sessions, 1) / np.maximum(degree, 1)), 0).astype(np.float32)
+
+
+def _starts(group: NDArray[np.integer], groups: int) -> Longs:
+    return np.concatenate([[0], np.cumsum(np.bincount(group, minlength=groups))]).astype(np.int64)
+
+
+def _rank_within(group: NDArray[np.integer], key: NDArray[np.generic]) -> Longs:
+    """The place 0, 1, … of every entry among those of its group, smallest key first."""
+    order = np.lexsort((key, group))
+    rank = np.empty(len(order), dtype=np.int64)
+    rank[order] = np.arange(len(order)) - _starts(group, int(group.max(initial=-1)) + 1)[group[order]]
+    return rank
+
+
+def _best(items: Numbers, scores: Floats, limit: int) -> tuple[Numbers, Floats]:
+    if limit < len(items):
+        chosen = np.argpartition(-scores, limit)[:limit]
+        items, scores = items[chosen], scores[chosen]
+    order = np.argsort(-scores, kind="stable")
+    return items[order], scores[order]
