@@ -125,10 +125,15 @@ class KeyRing:
             async with self._database.transaction() as transaction:
                 transaction.insert("INSERT OR IGNORE INTO person_keys(person, wrapped)", rows)
 
-    async def destroy_data_keys(self, people: Sequence[int]) -> None:
-        """What was sealed under these people's keys can never be read again, wherever copies of it lie."""
+    async def destroy_data_keys(self, people: Sequence[int]) -> bool:
+        """What was sealed under these people's keys can never be read again, in old copies of vault.db neither.
+
+        False = deleted, but a reader kept the write-ahead log from being emptied: the wrapped keys' bytes are still in
+        it until the next `checkpoint_truncate` says True.
+        """
         marks = ",".join("?" * len(people))
         await self._database.execute(f"DELETE FROM person_keys WHERE person IN ({marks})", people)
+        return await self._database.checkpoint_truncate()
 
     def data_key(self, person: int) -> AESGCM | None:
         """A person's cipher; None = never made or destroyed. Read anew each time: a cache would survive an erasure."""

@@ -137,8 +137,7 @@ class PersonStore:
 
     def consents(self) -> Iterator[tuple[int, int]]:
         """(surrogate, purposes) of everyone, for training: give it a reader of its own."""
-        for surrogate, consent in self._reader.execute("SELECT surrogate, consent FROM profiles"):
-            yield surrogate, consent
+        yield from self._reader.execute("SELECT surrogate, consent FROM profiles")
 
     def position(self, consumer: str) -> int:
         """How far a consumer of the log has come; 0 = nothing yet."""

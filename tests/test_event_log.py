@@ -62,9 +62,10 @@ async def test_numbers_go_on_after_a_restart_even_when_every_day_is_gone(tmp_pat
     async with opened(tmp_path) as (log, database):
         await append(log, database, [event(), event()])
         epoch = log.epoch()
+        assert log.latest_ms() == event().at_ms
         async with database.transaction() as transaction:
             assert await log.drop_days(transaction, date(2027, 1, 1), passed=2) == [MONDAY]
-        assert (log.days(), log.first(), log.head()) == ([], 0, 2)
+        assert (log.days(), log.first(), log.head(), log.latest_ms()) == ([], 0, 2, 0)
         assert await append(log, database, [event()]) == 3
     async with opened(tmp_path) as (log, database):
         assert log.epoch() == epoch
@@ -96,6 +97,7 @@ async def test_days_are_dropped_whole_but_none_that_a_consumer_still_needs(tmp_p
 async def test_training_scans_the_days_it_wants(tmp_path: Path) -> None:
     async with opened(tmp_path) as (log, database):
         await append(log, database, [event(0, 1), event(1, 2), event(0, 3)])
+        assert log.latest_ms() == event(1).at_ms
         reader = open_reader(tmp_path / "person.db")
         scanned = SqliteEventLog(reader)
         assert [found.person for _, found in scanned.scan()] == [1, 3, 2]

@@ -144,6 +144,18 @@ async def test_a_persons_key_lasts_and_is_useless_without_the_node_key(tmp_path:
             keys.data_key(7)
 
 
+async def test_a_destroyed_key_is_in_no_file(tmp_path: Path) -> None:
+    async with open_keys(tmp_path / "keys.db", now=1.0) as keys:
+        await keys.ensure_data_keys(range(1, 300))
+        async with open_database(tmp_path / "keys.db", "keys") as database:
+            ((wrapped,),) = await database.fetch("SELECT wrapped FROM person_keys WHERE person = 7")
+        assert wrapped in everything_in(tmp_path)
+        assert await keys.destroy_data_keys([7, 8, 999])
+        assert wrapped not in everything_in(tmp_path)
+        assert keys.data_key(7) is None
+        assert keys.data_key(9) is not None
+
+
 async def test_debug_logging_tells_no_key(tmp_path: Path, caplog: pytest.LogCaptureFixture) -> None:
     caplog.set_level(logging.DEBUG)
     async with open_keys(tmp_path / "keys.db", now=1.0) as keys:

@@ -52,11 +52,12 @@ async def test_a_stranger_has_no_row(tmp_path: Path) -> None:
 
 async def test_a_group_of_people_is_read_and_saved_whole(tmp_path: Path) -> None:
     async with people(tmp_path) as (store, database):
-        rows = {os.urandom(16): person() for _ in range(300)}
+        rows = {os.urandom(16): person(consent) for consent in range(100)}
         async with database.transaction() as transaction:
             new = {pseudonym: row.surrogate for pseudonym, row in rows.items()}
             store.save(transaction, list(rows.values()), new)
         assert await store.resolve([*rows, os.urandom(16)]) == rows
+        assert dict(store.consents()) == {row.surrogate: row.consent for row in rows.values()}
         for row in rows.values():
             row.session, row.seen = None, 99
         async with database.transaction() as transaction:

@@ -121,6 +121,17 @@ async def test_without_its_key_a_row_is_noise_and_stops_nobody_else(tmp_path: Pa
         assert store.read(BORIS, Purpose.PURCHASES, VAULT) == [SOCKS]
 
 
+async def test_people_removed_leave_no_row_and_the_others_stay(tmp_path: Path) -> None:
+    async with vault(tmp_path) as (store, _):
+        await store.apply("log", [(1, ANNA, sealed(store, ANNA, Purpose.PURCHASES, SHOES))])
+        await store.apply("log", [(2, ANNA, sealed(store, ANNA, Purpose.SEARCHES, WORDS))])
+        await store.apply("log", [(3, BORIS, sealed(store, BORIS, Purpose.PURCHASES, SOCKS))])
+        await store.remove([ANNA])
+        assert store.read(ANNA, Purpose.PURCHASES, VAULT) is None
+        assert store.read(ANNA, Purpose.SEARCHES, VAULT) is None
+        assert store.read(BORIS, Purpose.PURCHASES, VAULT) == [SOCKS]
+
+
 async def keep(log: SqliteEventLog, people: Database, store: VaultStore, *entries: Purchase) -> None:
     async with people.transaction() as transaction:
         events = [
