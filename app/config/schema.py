@@ -7,6 +7,7 @@ from typing import Any
 
 import msgspec
 
+from app.catalogue.options import CatalogueOptions
 from app.config.sections import (
     NodeOptions,
     PrivacyOptions,
@@ -37,6 +38,7 @@ class Config(msgspec.Struct, frozen=True, kw_only=True):
     retrieval: RetrievalOptions = RetrievalOptions()
     serving: ServingOptions = ServingOptions()
     search: SearchOptions = SearchOptions()
+    catalogue: CatalogueOptions = CatalogueOptions()
     placements: dict[str, PlacementOptions] = {}
     plugins: dict[str, Any] = {}
     """`folder`, and a table per plugin; the plugins themselves type their options."""
