@@ -34,7 +34,8 @@ SESSION_DEPTH = 200
 HISTORY_FOLLOWED = 64
 
 __all__ = [
-    "HISTORY_FOLLOWED", "NO_FLOATS", "NO_ITEMS", "SESSION_DEPTH", "Allowed", "Board", "Candidates", "Context", "Floats", "Ints", "Links",
+    "HISTORY_FOLLOWED", "NO_FLOATS", "NO_ITEMS", "SESSION_DEPTH", "Allowed", "Board", "Candidates", "Context",
+    "Floats", "Ints", "Links",
     "Mask", "Model", "Purpose", "Visitor", "hookimpl", "hookspec", "scaled",
 ]  # fmt: skip
 
