@@ -17,11 +17,12 @@ export PYTHON
 # Always the portable build: one compiled for this very processor must not slip into a binary meant for others.
 export HNSWLIB_NO_NATIVE := 1
 
-.PHONY: help setup setup-dev demo test check format docs bench quality binary sizes screenshots assets lock clean
+.PHONY: help setup setup-dev demo test check coverage format docs bench quality binary sizes screenshots assets lock clean
 help:
 	@echo "make demo         the demo shop, at the address it prints (DEMO_PORT=… sets the port)"
 	@echo "make test         every test (ARGS='-k consent' for some)"
 	@echo "make check        format, lint, types, layers, generated documents"
+	@echo "make coverage     the tests, and which lines and branches none of them reaches"
 	@echo "make bench        speed and memory against their floors"
 	@echo "make quality      recommendation and search quality on real shops"
 	@echo "make binary       one executable file, dist/personalize"
@@ -47,6 +48,11 @@ check: setup-dev
 	@$(BIN)/mypy app plugins store tests $(wildcard tools/*.py)
 	@$(BIN)/lint-imports --no-logo
 	@git ls-files -z '*.md' | xargs -0 $(BIN)/cog --check -I .
+
+coverage: setup-dev assets
+	@tools/system.sh browser
+	@$(BIN)/coverage run -m pytest $(ARGS)
+	@$(BIN)/coverage report
 
 format: setup-dev
 	@$(BIN)/ruff format .
