@@ -6,15 +6,16 @@ from time import perf_counter
 from typing import TYPE_CHECKING
 
 import msgspec
+from starlette.middleware import Middleware
 from starlette.requests import Request
 from starlette.responses import HTMLResponse, Response
 from starlette.routing import Route
 
-from app.privacy.gatekeeper import ConsentSignal, gpc_signal, named_purposes
-from app.privacy.identity import Claim
 from app.problem import Problem
 from app.routes.answers import json_response
+from app.routes.asking import PERSONAL, Asking
 from app.routes.body import read_body
+from app.routes.cross_origin import CrossOrigin
 from app.routes.openapi import Operation
 from app.serving.answer import RecommendationsAnswer, answer_json
 from app.serving.explanations import Explanation
@@ -26,20 +27,19 @@ from app.serving.request import (
     RecommendationsOnWire,
     VisitorOnWire,
     ask_of,
+    check_bounds,
     filter_problem,
+    missing_ids,
     page_of,
     read_request,
 )
 from app.serving.shelf_html import shelf_html
-from app.serving.visitors import VisitorReader
 from plugins.contract import Visitor
-from store.api_keys import ApiKey
 
 if TYPE_CHECKING:
     from app.node import Node
 
 NOBODY = Visitor()
-PERSONAL = {"cache-control": "private, no-store"}
 FOR_EVERYONE = {"cache-control": "public, max-age=30, s-maxage=60, stale-while-revalidate=300"}
 VISITOR_HEADER = "personalize-visitor"
 BUCKET_SECONDS = 30
@@ -77,10 +77,11 @@ OPERATIONS = [
 def routes(node: Node) -> list[Route]:
     """The hottest first."""
     handlers = Handlers(node)
+    readable = [Middleware(CrossOrigin, node.config.server.allowed_origins)]
     return [
-        Route("/v1/recommendations", handlers.post, methods=["POST"]),
-        Route("/v1/recommendations", handlers.get, methods=["GET"]),
-        Route("/v1/recommendations.html", handlers.html, methods=["GET"]),
+        Route("/v1/recommendations", handlers.post, methods=["POST", "OPTIONS"], middleware=readable),
+        Route("/v1/recommendations", handlers.get, methods=["GET"], middleware=readable),
+        Route("/v1/recommendations.html", handlers.html, methods=["GET"], middleware=readable),
         Route("/v1/recommendations/{request_id}/why", handlers.why, methods=["GET"]),
     ]
 
@@ -91,9 +92,7 @@ class Handlers:
     def __init__(self, node: Node) -> None:
         self._node = node
         self._recommender = node.recommender
-        self._visitors = VisitorReader(
-            lambda: node.gatekeeper, node.keys, node.person, node.vault, node.config.features
-        )
+        self._asking = Asking(node)
         self._seconds = node.metrics.histogram("recommend_seconds", "From a request's body to the answer's bytes.")
 
     async def post(self, request: Request) -> Response:
@@ -101,7 +100,7 @@ class Handlers:
         body = await read_body(request, self._recommender.options.body_bytes)
         start = perf_counter()
         told = read_request(body, self._recommender.options)
-        visitor, headers = self._visitor(request, told.visitor, told.context.region, told.key)
+        visitor, headers = self._asking.visitor(request, told.visitor, told.context.region, told.key)
         content = self._answer(told, visitor, start)
         seconds = perf_counter() - start
         self._seconds.observe(seconds)
@@ -121,10 +120,10 @@ class Handlers:
         if header is None:
             shelf = self._shelves(told, NOBODY, seed=self._seed())[0]
             return HTMLResponse(shelf_html(shelf, self._node.catalogue), headers=FOR_EVERYONE)
-        key = self._key(request, "")
+        key = self._asking.key(request, "")
         if key is None or key.kind != "server":
             raise Problem(401, "A server key is needed", f"only the shop's server may send {VISITOR_HEADER}")
-        visitor, headers = self._visitor(request, _visitor_header(header), told.context.region, "")
+        visitor, headers = self._asking.visitor(request, _visitor_header(header), told.context.region, "")
         shelf = self._shelves(told, visitor)[0]
         return HTMLResponse(shelf_html(shelf, self._node.catalogue), headers=headers)
 
@@ -135,7 +134,7 @@ class Handlers:
             raise Problem(
                 404, "Not remembered", "Lists are remembered for a few minutes; ask again with \"explain\": true"
             )  # fmt: skip
-        return json_response(found.explain(self._node.catalogue), headers={"cache-control": "private, no-store"})
+        return json_response(found.explain(self._node.catalogue), headers=PERSONAL)
 
     def _answer(self, told: RecommendationsOnWire, visitor: Visitor, start: float, seed: int | None = None) -> bytes:
         shelves = self._shelves(told, visitor, seed)
@@ -156,36 +155,6 @@ class Handlers:
             raise Problem(404, "No such placement", str(unknown)) from None
         except FilterError as error:
             raise filter_problem(error, told.requests) from None
-
-    def _visitor(
-        self, request: Request, told: VisitorOnWire, region: str, key_text: str
-    ) -> tuple[Visitor, dict[str, str]]:
-        """Who is asking, as far as they agreed to be known, and the headers of an answer to them."""
-        key = self._key(request, key_text)
-        gpc = gpc_signal(request.headers.getlist("sec-gpc"))
-        signal = ConsentSignal(
-            told.consent or "", named_purposes(told.purposes), told.consent_version or "", region, gpc
-        )
-        claim = Claim(
-            told.anon or "", told.user or "", told.user_sig or "", told.session or "",
-            trusted=key is not None and key.kind == "server",
-        )  # fmt: skip
-        visitor, decision = self._visitors.read(claim, signal, self._node.clock.now())
-        headers = dict(PERSONAL)
-        if decision.gpc_honoured:
-            headers["gpc-honoured"] = "1"
-        return visitor, headers
-
-    def _key(self, request: Request, text: str) -> ApiKey | None:
-        """The API key of a request; None where it brings none. Raises Problem 401 for one that is not ours."""
-        scheme, _, token = request.headers.get("authorization", "").partition(" ")
-        text = token.strip() if scheme.lower() == "bearer" else text
-        if not text:
-            return None
-        key = self._node.keys.check(text)
-        if key is None:
-            raise Problem(401, "Unknown API key", "the key of this request is not (or no longer) valid")
-        return key
 
     def _from_query(self, request: Request) -> RecommendationsOnWire:
         """The request in a URL: one list, nobody named. Raises Problem 400 for a parameter that is not known."""
