@@ -78,8 +78,8 @@ def test_a_busy_week_for_the_whole_shop_is_no_trend() -> None:
     assert trending(item, time, weight, now=NOW, items=2).max() < 0.05
 
 
-def test_two_sales_of_a_quiet_item_trend_less_than_a_doubling() -> None:
-    item, time, _ = sales({0: (20, 20), 1: (10, 20)})
+def test_two_sales_of_a_quiet_item_trend_less_than_a_rise_of_a_steady_one() -> None:
+    item, time, _ = sales({0: (20, 20), 1: (10, 40)})
     item, time = np.append(item, [2, 2]).astype(np.int32), np.append(time, [NOW - DAY, NOW - DAY])
     rising = trending(item, time, np.ones(len(item), np.float32), now=NOW, items=3)
     assert 0 < rising[2] < rising[1]
