@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import asyncio
 import logging
+import os
+import shutil
 import sys
 from collections.abc import Callable, Coroutine
 from pathlib import Path
@@ -13,6 +15,8 @@ from app.node import Node
 from app.privacy.retention import sweep
 
 logger = logging.getLogger("personalize")
+
+NICE = ("nice", "-n", "10") if shutil.which("nice") else ()
 
 Job = Callable[[], Coroutine[Any, Any, None]]
 
@@ -57,10 +61,9 @@ async def train_on_schedule(node: Node) -> None:
 
 async def train_in_child(config_path: Path) -> tuple[int, str]:
     """Run `personalize train` as this very program: exit code and last line said."""
-    program = [sys.executable] if getattr(sys, "frozen", False) else [sys.executable, "-m", "app"]
     child = await asyncio.create_subprocess_exec(
-        "nice", "-n", "10", *program, "-c", str(config_path), "train", "--quiet",
-        env={**_environment(), "OMP_NUM_THREADS": "1", "OPENBLAS_NUM_THREADS": "1"},
+        *NICE, *program(), "-c", str(config_path), "train", "--quiet",
+        env={**os.environ, "OMP_NUM_THREADS": "1", "OPENBLAS_NUM_THREADS": "1"},
         stdout=asyncio.subprocess.PIPE, stderr=asyncio.subprocess.STDOUT,
     )  # fmt: skip
     try:
@@ -72,7 +75,7 @@ async def train_in_child(config_path: Path) -> tuple[int, str]:
     return child.returncode or 0, lines[-1] if lines else ""
 
 
-def _environment() -> dict[str, str]:
-    import os
 
-    return dict(os.environ)
+def program() -> list[str]:
+    """This very program as a command: the frozen binary itself, or the interpreter with the module."""
+    return [sys.executable] if getattr(sys, "frozen", False) else [sys.executable, "-m", "app"]

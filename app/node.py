@@ -11,12 +11,18 @@ from pathlib import Path
 
 from app.config import Config
 from app.ingest.intake import Intake
+from app.ingest.meter import IngestMeter
+from app.ingest.recorder import Recorder
+from app.ingest.steps import Preparation
 from app.learning.generations import Generations
 from app.metrics import Metrics
 from app.privacy.gatekeeper import Gate, Gatekeeper
+from app.search.query_affinities import query_affinities
+from app.serving.placements import placements_of, problems_of
 from app.serving.recommend import Recommender
 from app.serving.token import Tokens
 from plugins.contract import Model
+from plugins.loading import PluginProblems
 from plugins.manager import Plugins, load_plugins
 from store.catalogue import Catalogue
 from store.clock import Clock, open_clock
@@ -57,6 +63,8 @@ class Node:
     tokens: Tokens
     intake: Intake
     recommender: Recommender
+    stalled: dict[str, str]
+    """Job -> what is wrong with it, empty when nothing is."""
 
     @property
     def catalogue(self) -> Catalogue:
@@ -71,6 +79,11 @@ class Node:
         """The serving generation; an empty one before the first training."""
         return self.generations.serving
 
+    def problems(self) -> list[str]:
+        """What keeps the node from doing what it should; empty = ready. Jobs add their own to `stalled`."""
+        found = [self.generations.problem] if self.generations.problem else []
+        return found + [sentence for sentence in self.stalled.values() if sentence]
+
 
 @asynccontextmanager
 async def open_node(config: Config, config_path: Path) -> AsyncIterator[Node]:
@@ -82,24 +95,70 @@ async def open_node(config: Config, config_path: Path) -> AsyncIterator[Node]:
     node.config, node.config_path = config, config_path
     node.folder = config_path.parent / config.node.data
     node.metrics = Metrics()
+    node.stalled = {}
     node.gatekeeper = Gatekeeper(config.consent)
-    node.plugins = load_plugins(config.plugin_tables, config.folder_of_plugins(config_path.parent))
+    node.plugins = configured_plugins(config, config_path)
     async with AsyncExitStack() as stack:
         stack.enter_context(locked_folder(node.folder))
         await _open_stores(node, stack)
         node.generations = Generations(node.folder / "generations", node.catalogue, config)
         node.generations.take_over()
         node.tokens = Tokens(node.keys, config.serving)
-        node.intake = Intake(node)
-        node.recommender = Recommender(node)
-        # The writer is the store's: work that was taken is finished before the databases close.
+        node.intake = _intake(node)
+        node.recommender = _recommender(node)
+        failed: BaseException | None = None
+        # The event writer belongs to the store: what was taken is written before the databases close.
         async with asyncio.TaskGroup() as group:
-            writer = group.create_task(node.intake.run(), name="writer")
+            jobs = [group.create_task(job(), name=name) for name, job in node.intake.jobs()]
             try:
                 yield node
+            except Exception as error:  # raised below, as itself and not as a group
+                failed = error
             finally:
-                node.intake.close()
-                await asyncio.wait([writer])
+                await node.intake.drain()
+                for job in jobs:
+                    job.cancel()
+        if failed is not None:
+            raise failed
+
+
+def configured_plugins(config: Config, config_path: Path) -> Plugins:
+    """The plugins a configuration switches on, placements checked against them. Raises PluginProblems."""
+    plugins = load_plugins(config.plugin_tables, config.folder_of_plugins(config_path.parent))
+    if problems := problems_of(config.placements, plugins):
+        raise PluginProblems(problems)
+    return plugins
+
+
+def _intake(node: Node) -> Intake:
+    config = node.config
+    meter = IngestMeter(node.metrics)
+
+    def attribute(token: str) -> tuple[str, str] | None:
+        told = node.tokens.read(token, node.clock.now())
+        return None if told is None else (told.request, told.placement)
+
+    preparation = Preparation(
+        clock=node.clock, keys=node.keys, catalogue=node.catalogue, gatekeeper=lambda: node.gatekeeper,
+        limits=config.ingest, understand=lambda text: query_affinities(text, node.search, config.search),
+        attribute=attribute, meter=meter,
+    )  # fmt: skip
+    recorder = Recorder(
+        person=node.person, log=node.log, vault=node.vault, keys=node.keys, catalogue=node.catalogue,
+        gatekeeper=lambda: node.gatekeeper, plugins=node.plugins, options=config.features, clock=node.clock,
+        meter=meter,
+    )  # fmt: skip
+    return Intake(
+        database=node.database, preparation=preparation, recorder=recorder, event_log=node.log, vault=node.vault,
+        plugins=node.plugins, clock=node.clock, meter=meter, queue=config.node.queue, group_max=config.node.group_max,
+    )  # fmt: skip
+
+
+def _recommender(node: Node) -> Recommender:
+    return Recommender(
+        catalogue=node.catalogue, plugins=node.plugins, model=lambda: node.model, tokens=node.tokens,
+        options=node.config.serving, placements=placements_of(node.config.placements), metrics=node.metrics,
+    )  # fmt: skip
 
 
 async def _open_stores(node: Node, stack: AsyncExitStack) -> None:

@@ -15,6 +15,7 @@ from app.config import Config, ConfigError, load_config
 COMMANDS = {
     "serve": "Serve the shop: HTTP and background jobs, until SIGTERM.",
     "demo": "Make the generated shop, train, and serve its storefront.",
+    "demo-data": "",
     "init": "Write a commented personalize.toml.",
     "check": "Check the configuration and the plugins.",
     "import": "Load a catalogue and a history from files.",
@@ -36,14 +37,14 @@ class Commands(click.Group):
     def get_command(self, ctx: click.Context, cmd_name: str) -> click.Command | None:
         if cmd_name not in COMMANDS:
             return None
-        module = importlib.import_module(f"app.cli.{cmd_name}_command")
+        module = importlib.import_module(f"app.cli.{cmd_name.replace('-', '_')}_command")
         command: click.Command = module.command
         command.name = cmd_name
         return command
 
     def format_commands(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
         with formatter.section("Commands"):
-            formatter.write_dl(list(COMMANDS.items()))
+            formatter.write_dl([entry for entry in COMMANDS.items() if entry[1]])
 
     def resolve_command(
         self, ctx: click.Context, args: list[str]
@@ -87,4 +88,24 @@ def fail(message: str, code: int = 1) -> NoReturn:
 
 
 def main() -> None:
-    cli(prog_name="personalize")
+    """Errors a person can act on end with their message, all others with their traceback."""
+    try:
+        cli(prog_name="personalize")
+    except Exception as error:
+        told = error
+        while isinstance(told, ExceptionGroup) and len(told.exceptions) == 1:
+            told = told.exceptions[0]
+        if isinstance(told, _for_people()):
+            fail(str(told))
+        raise
+
+
+def _for_people() -> tuple[type[Exception], ...]:
+    from app.demo.prepare import CannotPrepare
+    from app.importing.rows import CannotImport
+    from app.learning.train import NothingToLearn
+    from app.node import CannotOpen
+    from plugins.loading import PluginProblems
+    from store.faults import StoreFault
+
+    return (ConfigError, CannotPrepare, CannotImport, NothingToLearn, CannotOpen, PluginProblems, StoreFault)

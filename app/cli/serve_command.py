@@ -16,7 +16,6 @@ def command(ctx: click.Context, bind: str | None) -> None:
     import msgspec
 
     from app.logs import set_up_logs
-    from app.node import CannotOpen
     from app.serve import run, serve
 
     config = read_config(ctx)
@@ -25,8 +24,6 @@ def command(ctx: click.Context, bind: str | None) -> None:
     set_up_logs()
     try:
         run(serve(config, ctx.obj, announce), uvloop=config.server.uvloop)
-    except CannotOpen as closed:
-        fail(str(closed))
     except OSError as busy:
         fail(f"cannot listen on {config.server.bind}: {busy.strerror}; set [server] bind or --bind to a free address")
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import click
 
-from app.cli import fail, read_config
+from app.cli import read_config
 
 
 @click.command()
@@ -12,8 +12,7 @@ from app.cli import fail, read_config
 @click.pass_context
 def command(ctx: click.Context, quiet: bool) -> None:
     """Train a new generation and publish it; a running server takes it over within a second."""
-    from app.learning.train import NothingToLearn, train
-    from store.database import DatabaseError
+    from app.learning.train import train
 
     config = read_config(ctx)
 
@@ -21,8 +20,5 @@ def command(ctx: click.Context, quiet: bool) -> None:
         if not quiet:
             click.echo(f"  {step:<28} {seconds:6.1f} s")
 
-    try:
-        card = train(config, progress)
-    except (NothingToLearn, DatabaseError) as refused:
-        fail(f"not trained: {refused}")
+    card = train(config, ctx.obj, progress)
     click.echo(f"published generation {card['id']}: {card['items']} items, {card['interactions']} interactions")

@@ -16,6 +16,7 @@ from app.config.sections import (
     ShopOptions,
     TrainingOptions,
 )
+from app.config.standard import with_standard
 from app.features.options import FeatureOptions
 from app.ingest.options import IngestLimits
 from app.privacy.policy import ConsentPolicy
@@ -41,12 +42,12 @@ class Config(msgspec.Struct, frozen=True, kw_only=True):
     catalogue: CatalogueOptions = CatalogueOptions()
     placements: dict[str, PlacementOptions] = {}
     plugins: dict[str, Any] = {}
-    """`folder`, and a table per plugin; the plugins themselves type their options."""
+    """`folder`, `standard`, and a table per plugin; the plugins themselves type their options."""
 
     @property
     def plugin_tables(self) -> dict[str, Any]:
-        """[plugins.NAME] tables in their order."""
-        return {name: table for name, table in self.plugins.items() if name != "folder"}
+        """[plugins.NAME] tables in call order, with those that ship."""
+        return with_standard(self.plugins)
 
     def contradictions(self) -> list[str]:
         """Problems that only show across settings."""
@@ -54,6 +55,9 @@ class Config(msgspec.Struct, frozen=True, kw_only=True):
         folder = self.plugins.get("folder", "plugins.d")
         if not isinstance(folder, str):
             found.append(f"plugins.folder: expected a folder's name, got {folder!r}")
+        standard = self.plugins.get("standard", True)
+        if not isinstance(standard, bool):
+            found.append(f"plugins.standard: expected true or false, got {standard!r}")
         return found
 
     def folder_of_plugins(self, base: Path) -> Path:

@@ -38,8 +38,6 @@ class ServerOptions(msgspec.Struct, frozen=True):
     """[server]: the HTTP side."""
 
     bind: str = "127.0.0.1:8787"
-    public_url: str = ""
-    """How shoppers reach it, when a proxy stands in front."""
     backlog: Positive = 512
     keep_alive_seconds: Positive = 30
     keep_alive_requests: Positive = 1_000_000
@@ -48,6 +46,8 @@ class ServerOptions(msgspec.Struct, frozen=True):
     allowed_origins: list[str] = []
     """Storefronts that may send events from a browser; empty: any origin, without credentials."""
     uvloop: bool = True
+    demo: bool = False
+    """Serve the generated shop's storefront at /demo/."""
 
 
 class ShopOptions(msgspec.Struct, frozen=True):
@@ -55,8 +55,6 @@ class ShopOptions(msgspec.Struct, frozen=True):
 
     name: str = "My shop"
     currency: Annotated[str, Meta(pattern="^[A-Z]{3}$")] = "EUR"
-    locale: str = "en"
-    time_zone: str = "UTC"
 
 
 class PrivacyOptions(msgspec.Struct, frozen=True):
@@ -83,16 +81,22 @@ class TrainingOptions(msgspec.Struct, frozen=True):
     every_hours: Annotated[float, Meta(ge=0)] = 6.0
     """0: only by hand."""
     keep_generations: Positive = 3
+    fresh_items: Positive = 10_000
+    """Items added between two trainings that can be found by their content."""
     window_days: Days = 400.0
     """Events older than this are not learned from."""
     static_days: Days = 60.0
     """Window of the static order: distinct buyers in it."""
     dimensions: Annotated[int, Meta(ge=4, le=256)] = 64
     iterations: Annotated[int, Meta(ge=1, le=100)] = 12
+    regularization: Annotated[float, Meta(gt=0)] = 0.003
+    unobserved_weight: Annotated[float, Meta(gt=0)] = 0.1
     neighbours_per_item: Positive = 100
     content_dimensions: Annotated[int, Meta(ge=8, le=256)] = 64
-    sessions_per_item: Positive = 500
+    sessions_per_item: Positive = 1500
     seed: int = 20261122
-    weights: dict[str, float] = {"view_item": 0.2, "select_item": 0.2, "add_to_cart": 0.6, "purchase": 1.0}
+    weights: dict[str, float] = msgspec.field(
+        default_factory=lambda: {"view_item": 0.2, "select_item": 0.2, "add_to_cart": 0.6, "purchase": 1.0}
+    )
     """What an event says about liking an item."""
     max_items_per_person: Positive = 500

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 from collections.abc import Mapping
 
 import msgspec
@@ -10,6 +11,7 @@ from starlette.responses import Response
 
 from app.problem import Problem
 
+logger = logging.getLogger("personalize")
 _encoder = msgspec.json.Encoder()
 
 
@@ -32,3 +34,25 @@ async def on_problem(_: Request, error: Exception) -> Response:
     """Starlette's handler for `Problem`."""
     assert isinstance(error, Problem)
     return problem_response(error)
+
+
+async def on_fault(_: Request, error: Exception) -> Response:
+    """A database that cannot be written or read: nothing was kept, the client may try again."""
+    logger.error("%s", error)
+    return problem_response(
+        Problem(
+            503,
+            "The store cannot be used",
+            "nothing of this request was kept; try again later",
+            headers={"retry-after": "5"},
+        )
+    )
+
+
+async def on_missing(request: Request, error: Exception) -> Response:
+    """No such path, or not with this method."""
+    status = getattr(error, "status_code", 404)
+    title = "No such resource" if status == 404 else "Method not allowed"
+    headers = dict(getattr(error, "headers", None) or {})
+    return problem_response(Problem(status, title, f"{request.method} is answered at the paths of /openapi.json",
+                                    headers=headers))  # fmt: skip

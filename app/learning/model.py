@@ -1,0 +1,178 @@
+"""One generation in memory: what was learned, answering the questions plugins ask, products added since included."""
+
+from __future__ import annotations
+
+from functools import cached_property
+
+import numpy as np
+from scipy.sparse import csr_matrix
+
+from app.config import Config
+from app.learning.als import fold_in, unobserved_gram
+from app.learning.content import ContentModel
+from app.learning.sessions import SessionIndex
+from plugins.contract import NO_FLOATS, NO_ITEMS, Floats, Ints
+from store.catalogue import Catalogue
+from store.faults import GenerationUnreadable
+from store.generation import StoredGeneration
+from store.index import ExactIndex, FreshItems, Index, IndexUnusable, VectorIndex, search_all
+
+FRESH_AT_ONCE = 20
+"""New items given a content vector per question, so that a bulk load does not hold one request up."""
+
+
+class LearnedModel:
+    """Implements `plugins.contract.Model` over a stored generation. Immutable but for the items that came after it."""
+
+    def __init__(self, stored: StoredGeneration | None, catalogue: Catalogue, config: Config) -> None:
+        arrays = stored.arrays if stored else {}
+        card = stored.card if stored else {}
+        self.id = stored.id if stored else ""
+        self.card = card
+        self.size = int(card.get("items", 0))
+        self._catalogue = catalogue
+        self._retrieval = config.retrieval
+        self._als = card.get("als", {})
+        self.item_vectors: Floats | None = arrays.get("item_vectors")
+        self.neighbours: csr_matrix | None = stored.matrix("neighbours") if stored else None
+        self.together: csr_matrix | None = stored.matrix("together") if stored else None
+        self._popularity = _by_region("popularity", arrays)
+        self._trending = _by_region("trending", arrays)
+        self._taste_index = _index(stored, "taste", self.item_vectors)
+        self._sessions = SessionIndex(_part("sessions.", arrays)) if "sessions.items" in arrays else None
+        self._content = ContentModel(_part("content.", arrays)) if "content.vectors" in arrays else None
+        self._content_vectors: Floats | None = arrays.get("content.vectors")
+        self._content_index = _index(stored, "content", self._content_vectors)
+        width = self._content_vectors.shape[1] if self._content_vectors is not None else 1
+        self._fresh = FreshItems(width, config.training.fresh_items)
+        self._absorbed = self.size
+
+    @classmethod
+    def empty(cls, catalogue: Catalogue, config: Config) -> LearnedModel:
+        """Before the first training: nothing learned, every answer falls back on the catalogue."""
+        return cls(None, catalogue, config)
+
+    @classmethod
+    def load(cls, stored: StoredGeneration, catalogue: Catalogue, config: Config) -> LearnedModel:
+        """Open and probe a generation. Raises GenerationUnreadable when it does not answer as it should."""
+        try:
+            model = cls(stored, catalogue, config)
+            model.probe()
+        except (IndexUnusable, KeyError, ValueError, IndexError) as error:
+            raise GenerationUnreadable(stored.folder, f"does not answer ({error}); train again") from error
+        return model
+
+    def probe(self) -> None:
+        """Ask every artefact once; raises whatever it raises."""
+        if self.size == 0:
+            return
+        if self.item_vectors is not None:
+            known = np.flatnonzero(np.any(self.item_vectors[:1000] != 0, axis=1))[:3].astype(np.int32)
+            vector = self.user_vector(known, np.ones(len(known), np.float32))
+            if vector is not None:
+                self.nearest_by_vector(vector, 3)
+        for column in (*self._popularity.values(), *self._trending.values()):
+            if len(column) != self.size:
+                raise ValueError(f"a popularity column has {len(column)} rows for {self.size} items")
+        self.session_scores(np.zeros(1, np.int32), 3)
+        vectors = self.content_vectors(np.zeros(1, np.int32))
+        if vectors is not None:
+            self.nearest_by_content(vectors[0], 3)
+
+    def popularity(self, region: str) -> Floats | None:
+        return self._popularity.get(region, self._popularity.get(""))
+
+    def trending(self, region: str) -> Floats | None:
+        return self._trending.get(region, self._trending.get(""))
+
+    def nearest_by_vector(self, vector: Floats, limit: int) -> tuple[Ints, Floats]:
+        if self._taste_index is None:
+            return NO_ITEMS, NO_FLOATS
+        labels, scores = self._taste_index.search(vector, limit, self._retrieval.ef)
+        return labels.astype(np.int32), scores
+
+    def user_vector(self, items: Ints, weights: Floats) -> Floats | None:
+        if self.item_vectors is None or self._gram is None:
+            return None
+        usable = (items < self.size) & (weights > 0)
+        items, weights = items[usable], weights[usable]
+        if not len(items):
+            return None
+        vectors = self.item_vectors[items]
+        behaved = vectors[:, 0] != 0
+        if not behaved.any():
+            return None
+        return fold_in(
+            vectors,
+            weights,
+            self._gram,
+            catalogue=int(self._als["catalogue"]),
+            regularization=self._als["regularization"],
+            unobserved_weight=self._als["unobserved_weight"],
+        )
+
+    def session_scores(self, viewed: Ints, limit: int) -> tuple[Ints, Floats]:
+        known = viewed[viewed < self.size]
+        if self._sessions is None or not len(known):
+            return NO_ITEMS, NO_FLOATS
+        return self._sessions.scores(known, limit)
+
+    def content_vectors(self, items: Ints) -> Floats | None:
+        if self._content is None or self._content_vectors is None:
+            return None
+        trained = items < self.size
+        if trained.all():
+            return self._content_vectors[items]
+        vectors = np.zeros((len(items), self._content_vectors.shape[1]), np.float32)
+        vectors[trained] = self._content_vectors[items[trained]]
+        for row in np.flatnonzero(~trained):
+            vectors[row] = self._vector_of(int(items[row]))
+        return vectors
+
+    def nearest_by_content(self, vector: Floats, limit: int) -> tuple[Ints, Floats]:
+        if self._content_index is None:
+            return NO_ITEMS, NO_FLOATS
+        self._absorb()
+        labels, scores = search_all(self._content_index, self._fresh, vector, limit, self._retrieval.ef)
+        return labels.astype(np.int32), scores
+
+    @cached_property
+    def _gram(self) -> Floats | None:
+        if self.item_vectors is None:
+            return None
+        return unobserved_gram(np.asarray(self.item_vectors), self._als["unobserved_weight"])
+
+    def _absorb(self) -> None:
+        """Give items that came after the training a content vector, a few at a time."""
+        last = min(self._catalogue.size, self._absorbed + FRESH_AT_ONCE)
+        for number in range(self._absorbed, last):
+            self._fresh.add(number, self._vector_of(number))
+        self._absorbed = max(self._absorbed, last)
+
+    def _vector_of(self, number: int) -> Floats:
+        assert self._content is not None
+        return self._content.vector(self._catalogue.item(number))
+
+
+def _part(prefix: str, arrays: dict[str, np.ndarray]) -> dict[str, np.ndarray]:  # type: ignore[type-arg]
+    return {name.removeprefix(prefix): array for name, array in arrays.items() if name.startswith(prefix)}
+
+
+def _by_region(name: str, arrays: dict[str, np.ndarray]) -> dict[str, Floats]:  # type: ignore[type-arg]
+    """ "popularity" is everyone's, "popularity@FR" a region's."""
+    return {
+        key.partition("@")[2]: array for key, array in arrays.items() if key == name or key.startswith(f"{name}@")
+    }
+
+
+def _index(stored: StoredGeneration | None, name: str, vectors: Floats | None) -> Index | None:
+    """The index over a generation's vectors: the graph that was saved, or a scan where none was worth its while."""
+    if stored is None or vectors is None:
+        return None
+    labels = stored.arrays.get(f"{name}.labels")
+    rows = vectors if labels is None else np.ascontiguousarray(vectors[labels])
+    labels = np.arange(len(vectors)) if labels is None else labels
+    graph = stored.paths.get(f"{name}.hnsw")
+    if graph is None:
+        return ExactIndex(rows, labels.astype(np.int64))
+    return VectorIndex.load(graph, rows, labels.astype(np.int64))

@@ -1,0 +1,60 @@
+"""Opens what a training may read, asks the gatekeeper's record of every person, and collects the dataset."""
+
+from __future__ import annotations
+
+import asyncio
+from contextlib import closing
+from pathlib import Path
+
+from app.config import Config
+from app.learning.dataset import MAY_LEARN, Dataset, DatasetBuilder
+from store.clock import Clock
+from store.database import open_reader
+from store.event_log import SqliteEventLog
+from store.keys import open_keys
+from store.person import PersonStore
+from store.records import Purpose
+from store.vault import open_vault
+
+DAY = 86_400
+
+
+def read_dataset(config: Config, folder: Path, items: int, clock: Clock) -> tuple[Dataset, float]:
+    """Everything that may be learned from, and the time it is as of (the clock's, or the latest event's).
+
+    With `learned = "off"` nothing about people is read at all.
+    """
+    builder, now = DatasetBuilder(items=items, weights={}, since=0, max_items_per_person=1), clock.now()
+    person_file = folder / "person.db"
+    if config.privacy.learned == "off" or not person_file.is_file():
+        return builder.build(), now
+    with closing(open_reader(person_file)) as reader:
+        log, people = SqliteEventLog(reader), PersonStore(reader)
+        if config.node.clock == "events":
+            now = log.latest_ms() / 1000
+        options = config.training
+        builder = DatasetBuilder(
+            items=items,
+            weights=options.weights,
+            since=now - options.window_days * DAY,
+            max_items_per_person=options.max_items_per_person,
+        )
+        # What was collected under `training` counts only while its person still agrees.
+        consents = {person: consent for person, consent in people.consents() if consent & MAY_LEARN}
+        for _, event in log.scan():
+            if event.person in consents:
+                builder.add_event(event)
+        asyncio.run(_add_purchases(config, folder, consents, builder))
+    return builder.build(), now
+
+
+async def _add_purchases(config: Config, folder: Path, consents: dict[int, int], builder: DatasetBuilder) -> None:
+    person_file = folder / "person.db"
+    async with (
+        open_keys(folder / "keys.db", now=0, beside=person_file, tenant=config.node.tenant) as keys,
+        open_vault(folder / "vault.db", keys, most_entries=config.node.vault_entries) as vault,
+    ):
+        for person, consent in consents.items():
+            purchases = vault.read(person, Purpose.PURCHASES, Purpose(consent))
+            if purchases:
+                builder.add_purchases(person, consent, purchases)

@@ -1,0 +1,222 @@
+"""`personalize train`: reads what may be learned from, learns each artefact, writes a generation and publishes it."""
+
+from __future__ import annotations
+
+import fcntl
+import os
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from datetime import UTC, datetime
+from pathlib import Path
+from time import perf_counter
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from app.config import Config
+from app.learning import als, content, popularity
+from app.learning.dataset import Dataset
+from app.learning.neighbours import item_neighbours
+from app.learning.read import read_dataset
+from app.learning.sessions import build_session_index
+from store.catalogue import Catalogue
+from store.clock import Clock
+from store.generation import generations, matrix_arrays, prune, publish, write_generation
+from store.index import VectorIndex
+from store.records import Floats
+from store.shop import read_catalogue
+
+Progress = Callable[[str, float], None]
+
+LEAST_BUYERS_OF_A_REGION = 100
+"""A region with fewer distinct buyers than this in the static window uses everyone's popularity."""
+
+
+class NothingToLearn(Exception):
+    """There is no catalogue, or another training runs; the message says what to do."""
+
+
+@dataclass
+class Draft:
+    """A generation in the making."""
+
+    config: Config
+    catalogue: Catalogue
+    dataset: Dataset
+    now: float
+    arrays: dict[str, NDArray[Any]] = field(default_factory=dict)
+    files: dict[str, Callable[[Path], None]] = field(default_factory=dict)
+    card: dict[str, Any] = field(default_factory=dict)
+
+
+def train(config: Config, config_path: Path, progress: Progress) -> dict[str, Any]:
+    """Train one generation and publish it; returns its model card.
+
+    Raises NothingToLearn, or a StoreFault; the serving generation stays as it is.
+    """
+    folder = config_path.parent / config.node.data
+    if not (folder / "shop.db").is_file():
+        raise NothingToLearn(f"{folder} holds no shop yet; import a catalogue or start the server first")
+    started = perf_counter()
+    home = folder / "generations"
+    with only_trainer(home):
+        draft = _timed("read", progress, lambda: _draft(config, folder))
+        for name, step in steps_of(config, draft.dataset):
+            _timed(name, progress, lambda step=step: step(draft))  # type: ignore[misc]
+        generation = next_id(home, draft.now)
+        draft.card |= {
+            "id": generation,
+            "created": draft.now,
+            "learned": config.privacy.learned,
+            "items": draft.catalogue.size,
+            "people": draft.dataset.people,
+            "interactions": len(draft.dataset),
+            "seconds": round(perf_counter() - started, 2),
+        }
+        write_generation(home, generation, draft.arrays, draft.files, draft.card)
+        publish(home, generation)
+        prune(home, config.training.keep_generations)
+    return draft.card
+
+
+def steps_of(config: Config, dataset: Dataset) -> list[tuple[str, Callable[[Draft], None]]]:
+    """What is learned, in order. Without `learned = "exact"`, or without anybody's behaviour, only the catalogue is."""
+    steps: list[tuple[str, Callable[[Draft], None]]] = [("content vectors", learn_content)]
+    if config.privacy.learned == "exact" and len(dataset):
+        steps += [
+            ("popularity", learn_popularity),
+            ("item neighbours", learn_neighbours),
+            ("bought together", learn_together),
+            ("sessions", learn_sessions),
+            ("item vectors", learn_vectors),
+        ]
+    return steps
+
+
+def learn_content(draft: Draft) -> None:
+    """Vectors of what items are; from the public catalogue alone."""
+    items = [draft.catalogue.item(n) if draft.catalogue.exists(n) else None for n in range(draft.catalogue.size)]
+    options = draft.config.training
+    fitted = content.fit(items, dimensions=options.content_dimensions, seed=options.seed)
+    draft.arrays |= {f"content.{name}": array for name, array in fitted.items()}
+    _index(draft, "content", fitted["vectors"], np.flatnonzero(draft.catalogue.servable))
+
+
+def learn_popularity(draft: Draft) -> None:
+    """Distinct buyers in the static window and the recent rate against the usual one, for everyone and per region."""
+    data, items = draft.dataset, draft.dataset.items
+    wanted = data.demand
+    window = draft.config.training.static_days * 86_400
+    recent = wanted & (data.at > draft.now - window)
+    for code, region in enumerate(["", *data.regions[1:]]):
+        here = recent if code == 0 else recent & (data.region == code)
+        if code and len(np.unique(data.person[here])) < LEAST_BUYERS_OF_A_REGION:
+            continue
+        suffix = f"@{region}" if region else ""
+        draft.arrays[f"popularity{suffix}"] = popularity.distinct_people(data.person[here], data.item[here], items)
+        draft.arrays[f"trending{suffix}"] = popularity.trending(
+            data.item[here], data.at[here].astype(np.float64), draft.now, items
+        )
+
+
+def learn_neighbours(draft: Draft) -> None:
+    keep = draft.config.training.neighbours_per_item
+    draft.arrays |= matrix_arrays("neighbours", item_neighbours(draft.dataset.interactions(), keep=keep))
+
+
+def learn_together(draft: Draft) -> None:
+    baskets = draft.dataset.baskets()
+    if baskets.nnz:
+        keep = draft.config.training.neighbours_per_item
+        draft.arrays |= matrix_arrays("together", item_neighbours(baskets, keep=keep))
+
+
+def learn_sessions(draft: Draft) -> None:
+    data = draft.dataset
+    rows = data.visit >= 0
+    if rows.any():
+        index = build_session_index(
+            data.visit[rows].astype(np.int64),
+            data.item[rows],
+            data.at[rows].astype(np.float64),
+            items=data.items,
+            sessions_per_item=draft.config.training.sessions_per_item,
+        )
+        draft.arrays |= {f"sessions.{name}": array for name, array in index.items()}
+
+
+def learn_vectors(draft: Draft) -> None:
+    options = draft.config.training
+    vectors = als.train_item_vectors(
+        draft.dataset.interactions(),
+        dimensions=options.dimensions,
+        iterations=options.iterations,
+        regularization=options.regularization,
+        unobserved_weight=options.unobserved_weight,
+        seed=options.seed,
+    )
+    draft.arrays["item_vectors"] = vectors
+    draft.card["als"] = {
+        "regularization": options.regularization,
+        "unobserved_weight": options.unobserved_weight,
+        "catalogue": len(vectors),
+    }
+    _index(draft, "taste", vectors, np.flatnonzero(np.any(vectors != 0, axis=1)))
+
+
+def _index(draft: Draft, name: str, vectors: Floats, rows: NDArray[np.int64]) -> None:
+    """Labels of the rows worth finding, and a graph over them where a scan would be slower."""
+    options = draft.config.retrieval
+    draft.arrays[f"{name}.labels"] = rows.astype(np.int64)
+    if len(rows) >= options.exact_below:
+        graph = VectorIndex.build(
+            np.ascontiguousarray(vectors[rows]),
+            rows.astype(np.int64),
+            m=options.m,
+            ef_construction=options.ef_construction,
+            seed=draft.config.training.seed,
+        )
+        draft.files[f"{name}.hnsw"] = graph.save
+
+
+def _draft(config: Config, folder: Path) -> Draft:
+    catalogue = read_catalogue(folder / "shop.db")
+    if not catalogue.size:
+        raise NothingToLearn("the catalogue is empty; import items first")
+    dataset, now = read_dataset(config, folder, catalogue.size, Clock())
+    return Draft(config, catalogue, dataset, now)
+
+
+def _timed(name: str, progress: Progress, work: Callable[[], Any]) -> Any:  # noqa: ANN401  whatever the step gives
+    started = perf_counter()
+    result = work()
+    progress(name, perf_counter() - started)
+    return result
+
+
+def next_id(home: Path, now: float) -> str:
+    """The day and a number: "20261122-3"."""
+    day = f"{datetime.fromtimestamp(now, UTC):%Y%m%d}"
+    taken = set(generations(home)) if home.is_dir() else set()
+    number = 1
+    while f"{day}-{number}" in taken:
+        number += 1
+    return f"{day}-{number}"
+
+
+@contextmanager
+def only_trainer(home: Path) -> Iterator[None]:
+    """One training at a time; raises NothingToLearn while another one runs."""
+    home.mkdir(mode=0o700, parents=True, exist_ok=True)
+    handle = os.open(home / "training.lock", os.O_CREAT | os.O_RDWR, 0o600)
+    try:
+        fcntl.flock(handle, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        yield
+    except BlockingIOError:
+        raise NothingToLearn("another training is running; wait for it to end") from None
+    finally:
+        os.close(handle)
+
+

@@ -1,0 +1,56 @@
+"""The HTTP surface of a node: every route, the hottest first, and what holds for all of them."""
+
+from __future__ import annotations
+
+from starlette.applications import Starlette
+from starlette.routing import BaseRoute
+
+from app.node import Node
+from app.problem import Problem
+from app.routes import events, health, items, recommendations, search
+from app.routes.answers import on_fault, on_missing, on_problem
+from app.routes.assets import AssetsMissing, asset_routes, load_assets
+from app.routes.demo import demo_routes
+from app.routes.security import SecureHeaders
+from app.storefront.wiring import storefront_of
+from store.faults import StoreFault
+
+OPERATIONS = [
+    *recommendations.OPERATIONS,
+    *events.OPERATIONS,
+    *search.OPERATIONS,
+    *items.OPERATIONS,
+    *health.OPERATIONS,
+]
+
+
+def create_app(node: Node) -> Starlette:
+    """The ASGI application of an open node."""
+    routes: list[BaseRoute] = [
+        *recommendations.routes(node),
+        *events.routes(node),
+        *search.routes(node),
+        *items.routes(node),
+        *health.routes(node, OPERATIONS),
+        *_page_routes(node),
+    ]
+    app = Starlette(
+        routes=routes,
+        exception_handlers={Problem: on_problem, StoreFault: on_fault, 404: on_missing, 405: on_missing},
+    )
+    app.add_middleware(SecureHeaders)
+    return app
+
+
+def _page_routes(node: Node) -> list[BaseRoute]:
+    """Scripts for storefronts, and the demo shop where it is switched on. Unbuilt assets only switch these off."""
+    try:
+        assets = load_assets()
+    except AssetsMissing:
+        if node.config.server.demo:
+            raise
+        return []
+    routes: list[BaseRoute] = list(asset_routes(assets))
+    if node.config.server.demo:
+        routes += demo_routes(storefront_of(node, assets))
+    return routes

@@ -1,0 +1,71 @@
+"""Is it alive, is it ready, what does it count, what does its API look like?"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+import msgspec
+from starlette.requests import Request
+from starlette.responses import Response
+from starlette.routing import Route
+
+from app import __version__
+from app.node import Node
+from app.routes.answers import json_response
+from app.routes.openapi import Operation, document
+
+NO_STORE = {"cache-control": "no-store"}
+
+
+class Alive(msgspec.Struct, frozen=True):
+    """GET /livez."""
+
+    status: str = "alive"
+
+
+class Ready(msgspec.Struct, frozen=True):
+    """GET /readyz: 200 when everything is as it should be, else 503 with what is not."""
+
+    status: str
+    generation: str
+    items: int
+    problems: list[str]
+
+
+OPERATIONS = [
+    Operation("GET", "/livez", "The process answers", answer=Alive, problems=()),
+    Operation("GET", "/readyz", "The node does what it should", answer=Ready, problems=()),
+    Operation("GET", "/metrics", "Counters and timings for Prometheus", media="text/plain", problems=()),
+    Operation("GET", "/openapi.json", "This document", media="application/json", problems=()),
+]
+
+
+def routes(node: Node, operations: Sequence[Operation]) -> list[Route]:
+    described = msgspec.json.encode(document(operations, title="personalize", version=__version__))
+    # Read when asked, so that the hot path sets no gauges.
+    waiting = node.metrics.gauge("events_waiting", "Events that wait for the disk.")
+    waiting.set_function(lambda: node.intake.writer.waiting)
+    node.metrics.gauge("items", "Items in the catalogue, deleted ones included.").set_function(
+        lambda: node.catalogue.size
+    )
+
+    async def livez(_: Request) -> Response:
+        return json_response(Alive(), headers=NO_STORE)
+
+    async def readyz(_: Request) -> Response:
+        problems = node.problems()
+        body = Ready("ready" if not problems else "not ready", node.model.id, node.catalogue.size, problems)
+        return json_response(body, 200 if not problems else 503, NO_STORE)
+
+    async def metrics(_: Request) -> Response:
+        return Response(node.metrics.text(), headers=NO_STORE, media_type="text/plain; version=0.0.4; charset=utf-8")
+
+    async def openapi(_: Request) -> Response:
+        return json_response(described, headers={"cache-control": "public, max-age=300"})
+
+    return [
+        Route("/livez", livez, methods=["GET"]),
+        Route("/readyz", readyz, methods=["GET"]),
+        Route("/metrics", metrics, methods=["GET"]),
+        Route("/openapi.json", openapi, methods=["GET"]),
+    ]
