@@ -29,11 +29,11 @@ logging.getLogger("aiosqlite").setLevel(logging.WARNING)
 
 _VARIABLES = 16_384
 """Bound parameters per statement, half of SQLite's default limit."""
-_ROWS = 1_024
+_ROWS = 512
 """Rows per INSERT: larger statements are no faster and hold more memory prepared."""
 
 
-@lru_cache(maxsize=1024)
+@lru_cache(maxsize=256)
 def _values(head: str, columns: int, rows: int, tail: str) -> str:
     row = "(" + ",".join("?" * columns) + ")"
     return f"{head} VALUES {','.join([row] * rows)} {tail}"
@@ -214,7 +214,7 @@ async def open_database(
     except OSError as error:
         raise fault_of(path, _cannot_open(error)) or error from error
     connection = aiosqlite.connect(
-        path, isolation_level=None, timeout=busy_timeout_ms / 1000, cached_statements=512, check_same_thread=False
+        path, isolation_level=None, timeout=busy_timeout_ms / 1000, cached_statements=128, check_same_thread=False
     )
     database = Database(path, await connection)
     try:

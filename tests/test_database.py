@@ -66,7 +66,7 @@ def test_many_rows_become_few_statements(count: int) -> None:
     statements = in_few_statements("INSERT INTO t(a, b, c)", rows)
     flat = [value for _, values in statements for value in values]
     assert flat == [value for row in rows for value in row]
-    assert len(statements) <= 12
+    assert len(statements) <= 14
     assert all(sql.count("?") == len(values) for sql, values in statements)
 
 
