@@ -12,8 +12,7 @@ from app.ingest.intake import Intake
 from app.ingest.options import IngestLimits
 from app.ingest.wire import BatchResult, Refused, read_batch
 from store.api_keys import ApiKey
-from store.faults import StoreFault
-from store.writer import QueueFull, WriterClosed
+from store.writer import QueueFull
 
 _FULL_QUEUE_SECONDS = 0.02
 _VAULT_SECONDS = 30.0
@@ -78,8 +77,8 @@ async def import_lines(
 ) -> ImportResult:
     """Store every batch of `lines` (numbered, in the wire's shape); may be repeated, as nothing is counted twice.
 
-    A line that cannot be read is listed and the others go on. Raises the StoreFault or WriterClosed that stopped it;
-    a full queue is waited for.
+    A line that cannot be read is listed and the others go on; a full queue is waited for. Raises what stopped it:
+    StoreFault, WriterClosed, or whatever `lines` raises.
     """
     result, flight = ImportResult(), _InFlight(limits.import_window)
 
@@ -104,7 +103,7 @@ async def import_lines(
                 size = len(incoming.drafts)
                 await flight.enter(size)
                 group.create_task(finish(incoming, size))
-    except* (StoreFault, WriterClosed) as stopped:
+    except ExceptionGroup as stopped:
         raise _first(stopped) from None
     await intake.until_vaulted(patience=_VAULT_SECONDS)
     return result
@@ -118,6 +117,6 @@ async def _submit(intake: Intake, incoming: Incoming) -> BatchResult:
             await asyncio.sleep(_FULL_QUEUE_SECONDS)
 
 
-def _first(group: BaseExceptionGroup[BaseException]) -> BaseException:
+def _first(group: ExceptionGroup[Exception]) -> Exception:
     error = group.exceptions[0]
-    return _first(error) if isinstance(error, BaseExceptionGroup) else error
+    return _first(error) if isinstance(error, ExceptionGroup) else error
