@@ -250,7 +250,7 @@ async def read_form(request: Request) -> dict[str, str]:
 
 
 def keep(answer: Response, name: str, value: str, *, days: int) -> None:
-    answer.set_cookie(name, value, max_age=days * 86_400, path="/demo", samesite="lax", httponly=True)
+    answer.set_cookie(name, value, max_age=days * 86_400, path="/demo", samesite="lax")
 
 
 def goods(lines: list[Line]) -> dict[str, object]:

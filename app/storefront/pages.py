@@ -12,10 +12,10 @@ import msgspec
 from markupsafe import Markup
 
 import web
+from app.demo.storefront_words import CATEGORY_LINES
 from app.storefront.assets import Assets
 from app.storefront.cards import LOCALE
 
-SHOP: Final = "Harrow & Vale"
 TEMPLATES: Final = Path(web.__file__).parent / "demo" / "templates"
 REGIONS: Final = {
     "FR": "France",
@@ -45,6 +45,7 @@ class Persona:
     name: str
     line: str
     anon: str
+    region: str
 
 
 @dataclass(frozen=True)
@@ -78,7 +79,7 @@ class Page:
 class Templates:
     """The demo shop's templates with what is the same on every page."""
 
-    def __init__(self, assets: Assets, categories: Sequence[str], personas: Sequence[Persona]) -> None:
+    def __init__(self, shop: str, assets: Assets, categories: Sequence[str], personas: Sequence[Persona]) -> None:
         self._environment = jinja2.Environment(
             loader=jinja2.FileSystemLoader(TEMPLATES),
             autoescape=True,
@@ -88,8 +89,8 @@ class Templates:
             lstrip_blocks=True,
         )
         self._environment.globals.update(
-            shop=SHOP,
-            wordmark=SHOP,
+            shop=shop,
+            lines=CATEGORY_LINES,
             asset=assets.url,
             categories=categories,
             personas=personas,

@@ -137,6 +137,7 @@ if (persona) {
         sessionStorage.setItem(SAVED, JSON.stringify([stored() || '', cookie('demo_consent')]));
       }
       remember('demo_persona', anon, 1);
+      remember('demo_region', persona.selectedOptions[0].dataset.region, 365);
       remember('demo_consent', 'granted/vault.purchases+vault.searches', 180);
       sessionStorage.setItem(SWAP, JSON.stringify({ a: anon }));
     } else {
