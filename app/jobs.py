@@ -26,6 +26,7 @@ def background_jobs(node: Node) -> list[tuple[str, Job]]:
     jobs: list[tuple[str, Job]] = [
         ("generation watch", lambda: watch_generations(node)),
         ("retention sweep", lambda: sweep_on_schedule(node)),
+        ("search descriptions", node.shop.finish_search),
     ]
     if node.config.training.every_hours:
         jobs.append(("training schedule", lambda: train_on_schedule(node)))
