@@ -229,11 +229,11 @@ def test_the_history_has_the_shape_of_the_real_shop(tally: Tally) -> None:
 
     | | target | reached |
     |---|---|---|
-    | basket, distinct items p25/50/75/90/99 | 1.3/3/5.4/9.1/20 | 2/3/5/9/22 |
-    | orders per customer p25/50/75/90/99 | 1/1/2.3/4/11 | 1/2/3/5/13 |
-    | gap in days p25/50/75/90 | 3/13/28/44 | 3/10/23/39 |
-    | lines that repeat an item (31 % over a year) | .165 | .18 |
-    | Gini of buyers per item · buyers on the top 10 % (.59 · .40 over a year) | .61 · .43 | .57 · .43 |
+    | basket, distinct items p25/50/75/90/99 | 1.3/3/5.4/9.1/20 | 1/3/5/8/19 |
+    | orders per customer p25/50/75/90/99 | 1/1/2.3/4/11 | 1/2/3/5/12 |
+    | gap in days p25/50/75/90 | 3/13/28/44 | 4/12/25/40 |
+    | lines that repeat an item (31 % over a year) | .165 | .16 |
+    | Gini of buyers per item · buyers on the top 10 % (.59 · .40 over a year) | .61 · .43 | .55 · .41 |
     """
     baskets = np.percentile(
         [len(items) for orders in tally.orders.values() for _, items in orders], [25, 50, 75, 90, 99]
@@ -275,7 +275,10 @@ def test_the_history_is_neither_too_small_to_learn_from_nor_too_large_for_a_demo
 
 
 def test_knowing_the_visitor_beats_popularity_on_things_they_never_bought(catalogue: list[Item], tally: Tally) -> None:
-    """Plain item neighbours, trained up to 14 days before the end, against distinct buyers of 60 days."""
+    """Plain item neighbours, trained up to 14 days before the end, against distinct buyers of 60 days.
+
+    iALS and item neighbours reached 1.4 to 1.8 times popularity on seeds 3, 4, 7 and 20261122 (350 visitors each).
+    """
     cut = NOW / DAY - 14
     numbers = {item["id"]: number for number, item in enumerate(catalogue)}
     people = {person: row for row, person in enumerate(sorted({person for _, person, _ in tally.views}))}

@@ -117,7 +117,7 @@ HABITS: Final = (
     "socks", "coffee", "soap", "chocolate", "tea",
     "olive-oil", "preserves", "candles", "seeds", "pet-food",
 )  # fmt: skip
-HABIT_PULL: Final = 5.0
+HABIT_PULL: Final = 4.0
 
 
 def wants(text: str) -> Floats:

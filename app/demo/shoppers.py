@@ -89,7 +89,7 @@ CAST: Final = (
 def _shopper(number: int, now: int, ways: list[Floats], pulls: list[Floats], rng: np.random.Generator) -> Shopper:
     first = _draw(rng, [way.share for way in LIFESTYLES])
     second = _draw(rng, [way.share for way in LIFESTYLES])
-    blend = float(rng.beta(5.0, 1.4))
+    blend = float(rng.beta(6.0, 1.1))
     region = _draw(rng, REGION_SHARES)
     phases = [kind for kind, phase in enumerate(PHASES) if rng.random() < phase.share]
     consent = CONSENTS[_draw(rng, CONSENT_SHARES)]
@@ -98,8 +98,9 @@ def _shopper(number: int, now: int, ways: list[Floats], pulls: list[Floats], rng
         lifestyle, phase_name, where = CAST[number]
         first = [way.name for way in LIFESTYLES].index(lifestyle)
         phases = [kind for kind, phase in enumerate(PHASES) if phase.name == phase_name]
-        region, consent, blend, visits = REGIONS.index(where), "granted", 0.97, 0.22
-    quirks = np.exp(rng.normal(0.0, 0.9, len(SUBCATEGORIES)))
+        region, consent, blend, visits = REGIONS.index(where), "granted", 1.0, 0.22
+    whim = 0.2 if number < len(CAST) else 1.0  # a persona is what its line says
+    quirks = np.exp(whim * rng.normal(0.0, 0.9, len(SUBCATEGORIES)))
     main, other = LIFESTYLES[first], LIFESTYLES[second]
     feels = _likes(FEEL_NAMES, main.feels, other.feels, rng)
     return Shopper(
@@ -109,7 +110,7 @@ def _shopper(number: int, now: int, ways: list[Floats], pulls: list[Floats], rng
         consent=consent,
         purposes=_purposes(consent, rng),
         lifestyle=main.name,
-        pull=(blend * ways[first] + (1 - blend) * ways[second] + _habits(rng)) * quirks,
+        pull=(blend * ways[first] + (1 - blend) * ways[second] + whim * _habits(rng)) * quirks,
         phases=tuple(_phase(kind, pulls[kind], now, number < len(CAST), rng) for kind in phases),
         makers=_brand_loyalty(main.feels, rng) * (0.15 + feels[FEEL_OF_BRAND]),
         hues=0.12 + np.max(FAMILIES * _likes(COLOUR_NAMES, main.colours, other.colours, rng), axis=1),
@@ -119,7 +120,7 @@ def _shopper(number: int, now: int, ways: list[Floats], pulls: list[Floats], rng
         fresh=float(rng.gamma(1.0, 0.8)),
         veto=_draw(rng, (0.78, 0.1, 0.05, 0.07)),
         visits=visits,
-        resolve=float(rng.beta(2.2, 8.0)),
+        resolve=float(rng.beta(2.2, 8.0)) if whim == 1.0 else 0.3,
         haul=float(np.exp(rng.normal(0.0, 0.45))),
     )
 
@@ -153,7 +154,7 @@ def _brand_loyalty(feels: tuple[str, ...], rng: np.random.Generator) -> Floats:
     near = np.array([2.0 if brand.feel in feels else 0.0 for brand in BRANDS])
     order = np.argsort(near + rng.gumbel(size=len(BRANDS)))
     loyalty = np.ones(len(BRANDS))
-    loyalty[order[-8:]] = rng.uniform(3.0, 8.0, 8)
+    loyalty[order[-8:]] = rng.uniform(4.0, 10.0, 8)
     loyalty[order[:12]] = 0.15
     return loyalty
 

@@ -57,7 +57,7 @@ def play(shopper: Shopper, life: Life, world: World, trail: Trail, rng: np.rando
     count = 1 + int(rng.random() < 0.35) if not lines else max(1, round(lines / float(rng.uniform(1.1, 2.2))))
     needs = draw_needs(shopper, life, trail.now, count, rng)
     trail.open_page()
-    if rng.random() < 0.3:
+    if rng.random() < 0.25:
         needs = _tempted(world, trail, rng) + needs[: max(1, count - 1)]
     cart: list[int] = []
     for place, need in enumerate(needs):
@@ -134,7 +134,7 @@ def _find(world: World, trail: Trail, need: Need, ranked: Ints, rng: np.random.G
     shown = ranked[: LIST_LENGTH + 2]
     shown = shown[rng.permutation(len(shown))][:LIST_LENGTH]
     where = SUBCATEGORIES[need.sub]
-    if rng.random() < 0.3:
+    if rng.random() < 0.25:
         trail.add("search", params={"search_term": query_for(world.items[int(ranked[0])], rng)}, seconds=2.0)
         trail.add("view_item_list", params=_list(world, "search", shown), seconds=float(rng.exponential(9.0)))
     else:
