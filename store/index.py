@@ -13,7 +13,8 @@ import hnswlib
 import numpy as np
 from numpy.typing import NDArray
 
-Floats: TypeAlias = NDArray[np.float32]
+from store.records import Floats
+
 Labels: TypeAlias = NDArray[np.int64]
 Found: TypeAlias = tuple[Labels, Floats]
 

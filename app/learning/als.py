@@ -12,14 +12,13 @@ I items and P people. The product keeps only the item vectors; a shopper's vecto
 """
 
 from collections.abc import Callable, Iterator
-from typing import TypeAlias
 
 import numpy as np
 from numpy.typing import NDArray
 from scipy.linalg.lapack import sposv
 from scipy.sparse import csr_matrix
 
-Floats: TypeAlias = NDArray[np.float32]
+from store.records import Floats, Ints
 
 # One batch of gathered vectors takes at most this many floats (16 MB), whatever the data.
 _BATCH_FLOATS = 4_000_000
@@ -30,8 +29,8 @@ def train_item_vectors(
     *,
     dimensions: int = 64,
     iterations: int = 8,
-    regularization: float = 0.005,
-    unobserved_weight: float = 0.01,
+    regularization: float = 0.007,
+    unobserved_weight: float = 0.05,
     seed: int,
     progress: Callable[[int], None] | None = None,
 ) -> Floats:
@@ -108,7 +107,7 @@ def unobserved_gram(item_vectors: Floats, unobserved_weight: float) -> Floats:
     return (unobserved_weight * exact).astype(np.float32)
 
 
-def _batches_of_like_length(lengths: NDArray[np.int32], dimensions: int) -> Iterator[tuple[NDArray[np.int64], int]]:
+def _batches_of_like_length(lengths: Ints, dimensions: int) -> Iterator[tuple[NDArray[np.int64], int]]:
     """Row numbers in batches that are padded to one width without much waste; rows without entries are left out."""
     order = np.argsort(lengths, kind="stable")
     start = int(np.searchsorted(lengths[order], 1))
@@ -123,9 +122,7 @@ def _batches_of_like_length(lengths: NDArray[np.int32], dimensions: int) -> Iter
         start = stop
 
 
-def _padded(
-    rows: csr_matrix, chosen: NDArray[np.int64], lengths: NDArray[np.int32], width: int
-) -> tuple[NDArray[np.int32], Floats]:
+def _padded(rows: csr_matrix, chosen: NDArray[np.int64], lengths: Ints, width: int) -> tuple[Ints, Floats]:
     """Column numbers and weights [rows, width]; what is padded has weight 0, which leaves every solution as it is."""
     positions = np.arange(width)[None, :]
     inside = positions < lengths[:, None]

@@ -5,19 +5,16 @@ Recommendation?", equation 8 without the low-pass part), with the three degrees 
 
     S[i, j] = n_i^-source  *  sum over people p who touched both of  n_p^-person  *  n_j^-target
 
-A shopper's score of j is the sum of the rows S[i, :] over the items i of their history. The powers and the number
-kept were chosen on a validation slice of Gowalla: docs/decisions/item-neighbours.md.
+A shopper's score of j is the sum of the rows S[i, :] over the items i of their history. How the powers and the
+number kept were chosen: docs/decisions/item-neighbours.md.
 """
 
 from collections.abc import Iterator
-from typing import TypeAlias
 
 import numpy as np
-from numpy.typing import NDArray
 from scipy.sparse import csr_matrix, diags
 
-Floats: TypeAlias = NDArray[np.float32]
-Numbers: TypeAlias = NDArray[np.int32]
+from store.records import Floats, Ints
 
 # One block of the product holds at most this many pairs before it is cut (8 bytes each).
 _BLOCK_PAIRS = 4_000_000
@@ -27,9 +24,9 @@ def item_neighbours(
     interactions: csr_matrix,
     *,
     keep: int = 100,
-    person_power: float = 0.5,
-    source_power: float = 0.7,
-    target_power: float = 0.2,
+    person_power: float = 1.0,
+    source_power: float = 0.5,
+    target_power: float = 0.5,
 ) -> csr_matrix:
     """The `keep` best other items of every item: CSR [items, items] of float32, a row sorted best first.
 
@@ -44,7 +41,7 @@ def item_neighbours(
         diags(person_degree**-person_power) @ table @ diags(item_degree**-target_power), dtype=np.float32
     )
     lengths: list[int] = []
-    numbers: list[Numbers] = []
+    numbers: list[Ints] = []
     scores: list[Floats] = []
     for start, stop in _blocks(sources, np.diff(table.indptr)):
         block = csr_matrix(sources[start:stop] @ targets)
@@ -58,7 +55,7 @@ def item_neighbours(
     return csr_matrix((np.concatenate(scores), np.concatenate(numbers), starts), shape=(size, size))
 
 
-def score_history(neighbours: csr_matrix, history: Numbers, weights: Floats) -> tuple[Numbers, Floats]:
+def score_history(neighbours: csr_matrix, history: Ints, weights: Floats) -> tuple[Ints, Floats]:
     """Items next to a `history` [n] with `weights` [n], and the weighted sums of their rows, in item order."""
     starts = neighbours.indptr[history]
     lengths = neighbours.indptr[history + 1] - starts
@@ -72,7 +69,7 @@ def score_history(neighbours: csr_matrix, history: Numbers, weights: Floats) -> 
     return found, np.bincount(position, weights=parts, minlength=len(found)).astype(np.float32)
 
 
-def _blocks(sources: csr_matrix, history_lengths: NDArray[np.int32]) -> Iterator[tuple[int, int]]:
+def _blocks(sources: csr_matrix, history_lengths: Ints) -> Iterator[tuple[int, int]]:
     """Ranges of item rows whose co-occurring pairs fit one block; a row alone may pass the bound, never a second."""
     pairs_of_entry = np.concatenate([[0], np.cumsum(history_lengths[sources.indices], dtype=np.int64)])
     pairs_before = pairs_of_entry[sources.indptr]
@@ -84,7 +81,7 @@ def _blocks(sources: csr_matrix, history_lengths: NDArray[np.int32]) -> Iterator
         start = stop
 
 
-def _best_others(block: csr_matrix, row: int, item: int, keep: int) -> tuple[Numbers, Floats]:
+def _best_others(block: csr_matrix, row: int, item: int, keep: int) -> tuple[Ints, Floats]:
     entries = slice(block.indptr[row], block.indptr[row + 1])
     numbers, scores = block.indices[entries], block.data[entries]
     others = numbers != item

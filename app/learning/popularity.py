@@ -1,79 +1,49 @@
-"""Count what many people bought lately: the static order everything is compared with, its regions, and what is rising.
+"""Count what many people wanted lately: the static order everything is compared with, and what is rising.
 
-Pure functions over parallel event columns: person, item, epoch seconds, region code, weight. A person counts once per
-item in a window, however often they bought it, so that one eager shopper does not make a bestseller.
+Pure functions over parallel columns of events that the caller has cut to a window, a region or a kind of event.
 """
-
-from typing import TypeAlias
 
 import numpy as np
 from numpy.typing import NDArray
 
-Floats: TypeAlias = NDArray[np.float32]
-Numbers: TypeAlias = NDArray[np.int32]
-Seconds: TypeAlias = NDArray[np.float64]
+from store.records import Floats, Ints
 
 _DAY = 86_400.0
 
 
-def distinct_buyers(person: Numbers, item: Numbers, time: Seconds, *, now: float, days: float, items: int) -> Floats:
-    """People per item [items] with an event in the `days` before `now`; 60 days of purchases give the static order."""
-    chosen = _within(time, now - days * _DAY, now)
-    return _people_per_cell(person[chosen], item[chosen], items)
+def distinct_people(person: Ints, item: Ints, items: int) -> Floats:
+    """People per item [items]; over the purchases of the last 60 days this is the static order.
 
-
-def distinct_buyers_by_region(
-    person: Numbers, item: Numbers, time: Seconds, region: Numbers, *, now: float, days: float, items: int, regions: int
-) -> Floats:
-    """People per region and item [regions, items]; a person counts in every region they bought in.
-
-    Events whose region is not in 0..regions-1 (unknown: -1) count in no row.
+    A person counts once per item, however often they bought it: one eager shopper makes no bestseller.
     """
-    chosen = _within(time, now - days * _DAY, now) & (region >= 0) & (region < regions)
-    cell = region[chosen].astype(np.int64) * items + item[chosen]
-    return _people_per_cell(person[chosen], cell, regions * items).reshape(regions, items)
-
-
-def log_share(buyers: Floats) -> Floats:
-    """log(1 + buyers) as a share of the largest: 0..1, the scale on which popularity joins other scores."""
-    logs = np.log1p(buyers)
-    top = float(logs.max(initial=0))
-    return (logs / top if top else logs).astype(np.float32)
+    pairs = np.unique(person.astype(np.int64) * items + item)
+    return np.bincount(pairs % items, minlength=items).astype(np.float32)
 
 
 def trending(
-    item: Numbers,
-    time: Seconds,
-    weight: Floats,
-    *,
+    item: Ints,
+    at: NDArray[np.float64],
     now: float,
     items: int,
+    *,
     recent_days: float = 3.0,
-    baseline_days: float = 28.0,
+    usual_days: float = 28.0,
     prior: float = 20.0,
 ) -> Floats:
-    """How far above its own habit an item runs now [items]: 0 when as usual or less, ln 2 at twice the usual rate.
+    """How far above its own habit an item runs [items]: 0 as usual or below, 1 at twice the usual rate.
 
-    Both rates are exponentially decayed sums per day (time constants `recent_days`, `baseline_days`). `prior` events at
-    the shop's own ratio are added to both, so that two sales of a quiet item are no trend. The shop's ratio is
-    taken out: a busy weekend lifts everything and is no trend of any item.
+    Both rates are exponentially decayed counts per day of the events `at` epoch seconds up to `now` (time constants
+    `recent_days` and `usual_days`). What lifts the whole shop, as a weekend does, is taken out of every item's rate.
+    `prior` usual events are added to both sides, so that two sales of a quiet item are hardly a trend.
     """
-    chosen = _within(time, -np.inf, now)
-    item, age, weight = item[chosen], (now - time[chosen]) / _DAY, weight[chosen]
-    recent = np.bincount(item, weights=weight * np.exp(-age / recent_days), minlength=items) / recent_days
-    usual = np.bincount(item, weights=weight * np.exp(-age / baseline_days), minlength=items) / baseline_days
-    if not usual.sum() > 0:
+    past = at <= now
+    age = (now - at[past]) / _DAY
+    recent = np.bincount(item[past], weights=np.exp(-age / recent_days), minlength=items) / recent_days
+    usual = np.bincount(item[past], weights=np.exp(-age / usual_days), minlength=items) / usual_days
+    if not recent.sum() > 0:
         return np.zeros(items, dtype=np.float32)
-    shop_ratio = recent.sum() / usual.sum()
-    quiet = prior / baseline_days
-    lift = (recent + quiet * shop_ratio) / ((usual + quiet) * shop_ratio) if shop_ratio > 0 else np.ones(items)
-    return np.maximum(np.log(lift), 0).astype(np.float32)
-
-
-def _within(time: Seconds, after: float, until: float) -> NDArray[np.bool_]:
-    return (time > after) & (time <= until)
-
-
-def _people_per_cell(person: Numbers, cell: NDArray[np.integer], cells: int) -> Floats:
-    pairs = np.unique(person.astype(np.int64) * cells + cell)
-    return np.bincount(pairs % cells, minlength=cells).astype(np.float32)
+    whole_shop = recent.sum() / usual.sum()
+    quiet = prior / usual_days
+    lift = (recent / whole_shop + quiet) / (usual + quiet)
+    above: Floats = np.maximum(lift - 1, 0).astype(np.float32)
+    return above

@@ -14,12 +14,12 @@ from typing import TypeAlias
 import numpy as np
 from numpy.typing import NDArray
 
-Floats: TypeAlias = NDArray[np.float32]
-Numbers: TypeAlias = NDArray[np.int32]
+from store.records import Floats, Ints
+
 Longs: TypeAlias = NDArray[np.int64]
 SessionArrays: TypeAlias = Mapping[str, NDArray[np.generic]]
 
-_NOTHING: tuple[Numbers, Floats] = (np.zeros(0, dtype=np.int32), np.zeros(0, dtype=np.float32))
+_NOTHING: tuple[Ints, Floats] = (np.zeros(0, dtype=np.int32), np.zeros(0, dtype=np.float32))
 
 
 @dataclass(frozen=True)
@@ -38,9 +38,12 @@ class SessionSettings:
     distance: float = 2.0
 
 
+STANDARD = SessionSettings()
+
+
 def build_session_index(
     session: Longs,
-    item: Numbers,
+    item: Ints,
     time: NDArray[np.float64],
     *,
     items: int,
@@ -64,9 +67,9 @@ def build_session_index(
     number, item = number[order], item[order]
     session_starts = _starts(number, len(ends))
     return {
-        "session_starts": session_starts,
-        "session_items": item.astype(np.int32),
-        "session_age_days": ((ends.max(initial=0) - ends[newest_first]) / 86_400).astype(np.float32),
+        "starts": session_starts,
+        "items": item.astype(np.int32),
+        "age_days": ((ends.max(initial=0) - ends[newest_first]) / 86_400).astype(np.float32),
         **_postings(item, number, session_starts, items, sessions_per_item),
         "item_idf": _inverse_frequency(item, len(ends), items),
     }
@@ -75,13 +78,13 @@ def build_session_index(
 class SessionIndex:
     """Scores items for a running visit from arrays of `build_session_index`; one thread at a time (it owns scratch)."""
 
-    def __init__(self, arrays: SessionArrays, settings: SessionSettings) -> None:
-        self._session_starts: Longs = np.asarray(arrays["session_starts"], dtype=np.int64)
-        self._session_items: Numbers = np.asarray(arrays["session_items"], dtype=np.int32)
+    def __init__(self, arrays: SessionArrays, settings: SessionSettings = STANDARD) -> None:
+        self._session_starts: Longs = np.asarray(arrays["starts"], dtype=np.int64)
+        self._session_items: Ints = np.asarray(arrays["items"], dtype=np.int32)
         self._item_starts: Longs = np.asarray(arrays["item_starts"], dtype=np.int64)
-        self._item_sessions: Numbers = np.asarray(arrays["item_sessions"], dtype=np.int32)
-        self._item_positions: Numbers = np.asarray(arrays["item_positions"], dtype=np.int32)
-        age: Floats = np.asarray(arrays["session_age_days"], dtype=np.float32)
+        self._item_sessions: Ints = np.asarray(arrays["item_sessions"], dtype=np.int32)
+        self._item_positions: Ints = np.asarray(arrays["item_positions"], dtype=np.int32)
+        age: Floats = np.asarray(arrays["age_days"], dtype=np.float32)
         idf: Floats = np.asarray(arrays["item_idf"], dtype=np.float32)
         self._freshness: Floats = np.exp(-age / np.float32(settings.age_days))
         self._factor: Floats = 1 + np.float32(settings.idf_weight) * idf
@@ -91,16 +94,16 @@ class SessionIndex:
         # Per session, written and read within one query: similarity is 0 everywhere between two queries.
         self._similarity: Floats = np.zeros(len(age), dtype=np.float32)
         self._match_weight: Floats = np.zeros(len(age), dtype=np.float32)
-        self._match_position: Numbers = np.zeros(len(age), dtype=np.int32)
+        self._match_position: Ints = np.zeros(len(age), dtype=np.int32)
 
-    def scores(self, visit: Sequence[int], limit: int) -> tuple[Numbers, Floats]:
+    def scores(self, visit: Sequence[int] | Ints, limit: int) -> tuple[Ints, Floats]:
         """The best `limit` items and their scores, best first, for item numbers of a visit, most recent last.
 
         The most recent item itself is never among them. Items the index does not know count as a step in the visit
         and nothing else. An empty visit gives nothing.
         """
         # Most recent first, each item once at its most recent place.
-        recent = list(dict.fromkeys(reversed(visit[-self._settings.last_items :])))
+        recent = list(dict.fromkeys(reversed([int(item) for item in visit[-self._settings.last_items :]])))
         neighbours, weights = self._neighbours(recent)
         if not len(neighbours):
             return _NOTHING
@@ -114,9 +117,9 @@ class SessionIndex:
         items = items[items != recent[0]]
         return _best(items.astype(np.int32), totals[items].astype(np.float32) * self._factor[items], limit)
 
-    def _neighbours(self, recent: Sequence[int]) -> tuple[Numbers, Floats]:
+    def _neighbours(self, recent: Sequence[int]) -> tuple[Ints, Floats]:
         """The most similar of the most recent sessions that share an item with `recent` (most recent first)."""
-        found: list[Numbers] = []
+        found: list[Ints] = []
         # Oldest first, so that what remains of a session is its match nearest to the end of the visit.
         for step in reversed(range(len(recent))):
             item = recent[step]
@@ -136,7 +139,7 @@ class SessionIndex:
         self._similarity[touched] = 0
         return sessions, weights
 
-    def _most_alike(self, sessions: Numbers) -> Numbers:
+    def _most_alike(self, sessions: Ints) -> Ints:
         newest, best = self._settings.recent_sessions, self._settings.neighbours
         if len(sessions) > newest:
             sessions = np.partition(sessions, newest)[:newest]
@@ -147,8 +150,8 @@ class SessionIndex:
 
 
 def _last_click_of_each_item(
-    session: Longs, item: Numbers, time: NDArray[np.float64]
-) -> tuple[Longs, Numbers, NDArray[np.float64]]:
+    session: Longs, item: Ints, time: NDArray[np.float64]
+) -> tuple[Longs, Ints, NDArray[np.float64]]:
     order = np.lexsort((time, item, session))
     session, item, time = session[order], item[order], time[order]
     last = np.ones(len(order), dtype=bool)
@@ -157,7 +160,7 @@ def _last_click_of_each_item(
 
 
 def _postings(
-    item: Numbers, session: Longs, session_starts: Longs, items: int, sessions_per_item: int
+    item: Ints, session: Longs, session_starts: Longs, items: int, sessions_per_item: int
 ) -> dict[str, NDArray[np.generic]]:
     """Of every item its sessions, most recent (lowest number) first, and its position in each of them."""
     position = np.arange(len(session)) - session_starts[session]
@@ -170,7 +173,7 @@ def _postings(
     }
 
 
-def _inverse_frequency(item: Numbers, sessions: int, items: int) -> Floats:
+def _inverse_frequency(item: Ints, sessions: int, items: int) -> Floats:
     """ln(sessions / sessions with the item); 0 for an item in none."""
     degree = np.bincount(item, minlength=items)
     return np.where(degree > 0, np.log(max(sessions, 1) / np.maximum(degree, 1)), 0).astype(np.float32)
@@ -188,7 +191,7 @@ def _rank_within(group: NDArray[np.integer], key: NDArray[np.generic]) -> Longs:
     return rank
 
 
-def _best(items: Numbers, scores: Floats, limit: int) -> tuple[Numbers, Floats]:
+def _best(items: Ints, scores: Floats, limit: int) -> tuple[Ints, Floats]:
     if limit < len(items):
         chosen = np.argpartition(-scores, limit)[:limit]
         items, scores = items[chosen], scores[chosen]
