@@ -77,14 +77,14 @@ async def test_an_id_says_nothing_about_another_visitors_events(tmp_path: Path) 
 @pytest.mark.parametrize("state", ["pending", "denied", "anonymous", "perhaps"])
 async def test_without_consent_nothing_is_written_about_anyone(tmp_path: Path, state: str) -> None:
     async with open_shop(tmp_path) as node:
-        events = [event(node, "view_item", "e1", "S3"), event(node, "search", "e2", search_term=QUERY)]
+        events = [event(node, "view_item", "beacon-77", "S3"), event(node, "search", "e2", search_term=QUERY)]
         update = event(node, "consent_update", "e3")
         said = await send(
             node, batch(*events, update, consent=state, purposes=VAULT_NAMES, location={"lat": 1, "lon": 2})
         )
         assert outcomes(said)[:2] == ["no_consent", "no_consent"]
         assert people(node) == 0
-        assert found_in_files(tmp_path / "data", ANON, SESSION, "GrEeN", "e1") == []
+        assert found_in_files(tmp_path / "data", ANON, SESSION, "GrEeN", "beacon-77") == []
 
 
 async def test_only_that_it_happened_is_counted_of_an_anonymous_visitor(tmp_path: Path) -> None:

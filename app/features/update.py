@@ -82,6 +82,8 @@ def _weight(event: LoggedEvent, options: FeatureOptions) -> float:
 
 
 def _affinities(event: LoggedEvent, catalogue: AffinityNaming) -> dict[str, float]:
+    if len(event.lines) == 1 and not event.affinities:
+        return dict.fromkeys(catalogue.affinity_keys(event.lines[0].item), 1.0)
     keys = dict(event.affinities)
     for line in event.lines:
         for key in catalogue.affinity_keys(line.item):

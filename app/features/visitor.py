@@ -17,6 +17,7 @@ _read_profile = msgspec.msgpack.Decoder(ProfileFeatures).decode
 _write = msgspec.msgpack.Encoder().encode
 _Bought = dict[int, tuple[float, int, float]]
 """item -> (how often, last at, faded weight)"""
+_NEVER = (0.0, 0, 0.0)
 
 
 def read_session(blob: bytes | None) -> SessionState:
@@ -136,13 +137,15 @@ def _ago(at: list[int], now: float) -> Floats:
 
 
 def _bought(purchases: Sequence[Purchase], now: float, options: FeatureOptions) -> _Bought:
-    half_life = options.purchase_half_life_days * DAY
+    rate = 1 / (options.purchase_half_life_days * DAY)
+    gained, taken = options.weights.purchase, options.weights.refund
     found: _Bought = {}
     for line in purchases:
-        often, last, weight = found.get(line.item, (0.0, 0, 0.0))
+        item, at = line.item, line.at
+        often, last, weight = found.get(item, _NEVER)
+        left = 2.0 ** ((at - now) * rate) if at < now else 1.0
         if line.quantity < 0:
-            found[line.item] = (often - 1, last, weight + options.weights.refund * faded(line.at, now, half_life))
+            found[item] = (often - 1.0, last, weight + taken * left)
         else:
-            more = options.weights.purchase * faded(line.at, now, half_life)
-            found[line.item] = (often + 1, max(last, line.at), weight + more)
+            found[item] = (often + 1.0, at if at > last else last, weight + gained * left)
     return found

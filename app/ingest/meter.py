@@ -1,47 +1,63 @@
 """Counts what became of events and how long each step took, without knowing whose they were."""
 
-from collections import Counter as Tally
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
 from typing import Protocol
 
-from prometheus_client import Counter
+from prometheus_client import CollectorRegistry
+from prometheus_client.core import CounterMetricFamily
+from prometheus_client.registry import Collector
 
 from app.ingest.wire import EventResult
 
 
-class Counters(Protocol):
+class Registered(Protocol):
     """What of the node's metrics this needs."""
 
-    def counter(self, name: str, meaning: str, labels: tuple[str, ...] = ()) -> Counter: ...
+    registry: CollectorRegistry
 
 
-class IngestMeter:
-    """Counters of one node's ingest; labels are a closed set, so that no sender can make the registry grow."""
+class IngestMeter(Collector):
+    """Plain sums, turned into metrics only when somebody asks: a batch counts twenty times on its way.
 
-    def __init__(self, metrics: Counters) -> None:
-        self._events = metrics.counter("ingest_events", "Events by what became of them", ("outcome",))
-        self._seen = metrics.counter("ingest_step_events", "Events that entered a step", ("step",))
-        self._seconds = metrics.counter("ingest_step_seconds", "Time spent in a step", ("step",))
-        self._anonymous = metrics.counter("ingest_anonymous_events", "Events of visitors nothing is kept of", ("name",))
-        self._outcomes: dict[str, Counter] = {}
-        self._steps: dict[str, tuple[Counter, Counter]] = {}
+    Labels are a closed set, so that no sender can make the registry grow.
+    """
+
+    def __init__(self, metrics: Registered) -> None:
+        self._outcomes: dict[str, int] = {}
+        self._steps: dict[str, list[float]] = {}
+        self._anonymous: dict[str, int] = {}
+        metrics.registry.register(self)
 
     def step(self, name: str, events: int, seconds: float) -> None:
         """`events` entered the step and took `seconds` together."""
-        found = self._steps.get(name)
-        if found is None:
-            found = self._steps[name] = (self._seen.labels(name), self._seconds.labels(name))
-        found[0].inc(events)
-        found[1].inc(seconds)
+        sums = self._steps.get(name)
+        if sums is None:
+            sums = self._steps[name] = [0, 0.0]
+        sums[0] += events
+        sums[1] += seconds
 
     def results(self, results: Iterable[EventResult]) -> None:
         """Count finished events: accepted, duplicate, or the reason they were dropped for."""
-        for outcome, count in Tally(result.reason or result.status for result in results).items():
-            counter = self._outcomes.get(outcome)
-            if counter is None:
-                counter = self._outcomes[outcome] = self._events.labels(outcome)
-            counter.inc(count)
+        for result in results:
+            outcome = result.reason or result.status
+            self._outcomes[outcome] = self._outcomes.get(outcome, 0) + 1
 
     def anonymous(self, name: str) -> None:
         """An event of someone who is not to be known: only that it happened."""
-        self._anonymous.labels(name).inc()
+        self._anonymous[name] = self._anonymous.get(name, 0) + 1
+
+    def collect(self) -> Iterator[CounterMetricFamily]:
+        """The sums as they are now."""
+        yield _family("events", "Events by what became of them", "outcome", self._outcomes)
+        entered = {name: sums[0] for name, sums in self._steps.items()}
+        yield _family("step_events", "Events that entered a step", "step", entered)
+        seconds = {name: sums[1] for name, sums in self._steps.items()}
+        yield _family("step_seconds", "Time spent in a step", "step", seconds)
+        yield _family("anonymous_events", "Events of visitors nothing is kept of", "name", self._anonymous)
+
+
+def _family(name: str, meaning: str, label: str, values: "dict[str, int] | dict[str, float]") -> CounterMetricFamily:
+    family = CounterMetricFamily(f"personalize_ingest_{name}", meaning, labels=(label,))
+    for value, count in values.items():
+        family.add_metric((str(value),), count)
+    return family

@@ -25,7 +25,7 @@ from store.database import Transaction
 from store.event_log import EventLog
 from store.keys import KeyRing
 from store.person import PersonStore
-from store.records import LoggedEvent, Purchase, Purpose
+from store.records import VAULT, LoggedEvent, Purchase, Purpose
 from store.vault import CATEGORY_NAMES, Entry, Place, Search, VaultStore
 
 CONSUMER = "features"
@@ -247,6 +247,8 @@ def _location_allowed(work: _Work) -> bool:
 def _vaulted(work: _Work, draft: Draft) -> Vaulted:
     """What of an event belongs in the vault and may go there; its place is the batch's and is added once."""
     at, found = draft.at_ms // 1000, Vaulted()
+    if not work.decision.purposes & VAULT:
+        return found
     if draft.search and work.decision.allows(Purpose.SEARCHES):
         found[Purpose.SEARCHES] = [Search(draft.search, at)]
     if draft.lines and draft.name in _SIGN and work.decision.allows(Purpose.PURCHASES):
