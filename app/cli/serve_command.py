@@ -31,8 +31,8 @@ def command(ctx: click.Context, bind: str | None) -> None:
 def announce(node: Node, address: str) -> None:
     click.echo(f"personalize serves {node.config.shop.name} at {address}")
     model = node.model
-    click.echo(f"  {node.catalogue.count} items, generation {model.id or 'none yet (personalize train)'}")
-    if node.new_keys:
+    click.echo(f"  {node.catalogue.size} items, generation {model.id or 'none yet (personalize train)'}")
+    if node.keys.first_keys:
         click.echo("  first start; these API keys are shown only now:")
-        for kind, key in node.new_keys:
+        for kind, key in node.keys.first_keys.items():
             click.echo(f"    {kind:<7} {key}")
