@@ -68,3 +68,5 @@ class PlacementOptions(msgspec.Struct, frozen=True, kw_only=True):
     """A filter every item of this placement has to pass."""
     exclude_bought: bool | None = None
     """Leave out what the visitor has bought before (where that is allowed to be known)."""
+    distinct: bool | None = None
+    """Leave out what other lists of the same request show; not for lists of what one has viewed or bought."""

@@ -23,6 +23,7 @@ class Placement(msgspec.Struct, frozen=True, kw_only=True):
     fill: tuple[str, ...] = ("popular", "new_items")
     filter: str = ""
     exclude_bought: bool = False
+    distinct: bool = True
 
 
 SHIPPED: dict[str, Placement] = {
@@ -67,8 +68,11 @@ SHIPPED: dict[str, Placement] = {
     ),
     "recently-viewed": Placement(
         title="You looked at these", retrieve=("recently_viewed",), weights={"recently_viewed": 1.0}, fill=(),
+        distinct=False,
     ),
-    "buy-again": Placement(title="Buy again", retrieve=("buy_again",), weights={"buy_again": 1.0}, fill=()),
+    "buy-again": Placement(
+        title="Buy again", retrieve=("buy_again",), weights={"buy_again": 1.0}, fill=(), distinct=False,
+    ),
 }  # fmt: skip
 
 

@@ -113,10 +113,12 @@ class Recommender:
         shown = NO_ITEMS
         for ask in asks:
             context = self._context(ask, page, visitor, now, seed)
-            exclude = ask.exclude if not len(shown) else np.concatenate((ask.exclude, shown))
-            shelf = self._shelf(context, self._placement(ask.placement), exclude, dry_run)
+            placement = self._placement(ask.placement)
+            distinct = self.options.distinct and placement.distinct
+            exclude = np.concatenate((ask.exclude, shown)) if distinct and len(shown) else ask.exclude
+            shelf = self._shelf(context, placement, exclude, dry_run)
             shelves.append(shelf)
-            if self.options.distinct:
+            if distinct:
                 shown = shelf.items if not len(shown) else np.concatenate((shown, shelf.items))
         return shelves
 
