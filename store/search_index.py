@@ -227,7 +227,7 @@ class SearchIndex:
             boards.append((count > COMMON * size, best))
         asked = [best for common, best in boards if not common] or [best for _, best in boards]
         least = asked[0] if len(asked) == 1 else np.minimum.reduce(asked)
-        items = np.flatnonzero(relevance if partly else least).astype(np.int32)
+        items = np.flatnonzero((relevance if partly else least) > 0).astype(np.int32)
         certain = least[items]
         tier = (certain >= SURE).astype(np.int32) + (certain > 0)
         return Matches(items, relevance[items] / np.float32(whole), tier)

@@ -1,4 +1,3 @@
-import json
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -91,11 +90,11 @@ def test_sold_out_hidden_and_elsewhere_sold_items_never_appear(shop: Shop) -> No
     assert 13 in shop.found(limit=100, page=Page(region="FR"))
 
 
-def test_what_was_bought_before_comes_first_but_only_among_matches(shop: Shop) -> None:
+def test_what_was_bought_before_moves_up_but_only_among_matches(shop: Shop) -> None:
     visitor = shopper(bought=(40,))
-    assert shop.found(visitor=visitor)[0] == 40
+    assert shop.found(limit=100, visitor=visitor).index(40) < shop.found(limit=100).index(40)
     assert shop.search(visitor=visitor).shelf.strategy == "personalized"
-    assert 40 not in shop.found("bags", visitor=visitor)
+    assert 40 not in shop.found("bags", limit=100, visitor=visitor)
 
 
 def test_taste_moves_like_items_up_and_leaves_the_rest_in_the_static_order(shop: Shop) -> None:
@@ -172,12 +171,11 @@ def test_when_a_rule_breaks_nothing_is_shown(tmp_path: Path) -> None:
 
 
 def test_why_can_be_asked_of_a_search_and_names_no_query(shop: Shop) -> None:
-    found = shop.search("item sku40", visitor=shopper(5, bought=(40,)))
+    found = shop.search("item 40", visitor=shopper(5, bought=(40,)))
     made = shop.recommender.explanations.get(found.shelf.request_id, NOW)
     assert made is not None
-    told = json.dumps(made.explain(shop.index.catalogue).items[0].parts)
-    assert "buy_again" in told
-    assert "sku40" not in repr(made)
+    assert made.explain(shop.index.catalogue).items[0].parts["buy_again"] > 0
+    assert "item 40" not in repr(made)
 
 
 def test_a_search_means_the_categories_brands_and_prices_of_its_matches() -> None:

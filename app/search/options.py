@@ -22,10 +22,10 @@ class SearchOptions(msgspec.Struct, frozen=True, kw_only=True):
     """A longer query is answered with 400."""
     body_bytes: Count = 64 * 1024
     weights: dict[str, float] = msgspec.field(
-        default_factory=lambda: {"buy_again": 1.0, "history_neighbours": 0.3, "taste": 0.2, "affinity": 0.1}
+        default_factory=lambda: {"taste": 0.35, "history_neighbours": 0.3, "buy_again": 0.1, "affinity": 0.1}
     )
-    """Scorer plugins laid over the static order, which itself counts from 0 to 1. A purchase outweighs popularity,
-    the rest only decides among similarly popular items."""
+    """Scorer plugins laid over the static order, which itself counts from 0 to 1: they decide among similarly popular
+    items. More for `buy_again` finds known items sooner and new ones later (docs/decisions/search-order.md)."""
     meaning_matches: Count = 100
     """The best matches from which the affinities of a query are read."""
     meaning_keys: Count = 12
