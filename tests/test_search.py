@@ -125,7 +125,9 @@ def test_pages_do_not_overlap_and_excluded_items_are_out(shop: Shop) -> None:
     whole = shop.found(visitor=visitor, limit=20)
     assert shop.found(visitor=visitor, limit=10) + shop.found(visitor=visitor, limit=10, offset=10) == whole
     excluded: Ints = np.array(whole[:3], np.int32)
-    assert shop.found(visitor=visitor, limit=17, exclude=excluded) == whole[3:]
+    rest = shop.found(visitor=visitor, limit=100, exclude=excluded)
+    assert len(rest) == 55
+    assert not set(rest) & set(whole[:3])
 
 
 def test_a_filter_holds_for_the_list_and_the_total(shop: Shop) -> None:
