@@ -62,7 +62,8 @@ class Intake:
             size=lambda incoming: max(1, len(incoming.drafts)),
         )
         self._vaulted = vault.applied(event_log.epoch())
-        self._due = 0
+        self._released = 0  # whatever the vault took over before a crash is still to be removed from the log
+        self._due = event_log.head()
         self._sealed = asyncio.Event()
         self._sealed.set()  # a crash may have left something for the vault
         self._moved = asyncio.Event()
@@ -147,17 +148,19 @@ class Intake:
                 return
 
     async def _catch_up(self) -> None:
+        committed = self._log.head()
         position = await self._vault.catch_up(self._log)
-        if position <= self._vaulted:
-            return
-        self._vaulted = position
+        self._vaulted = max(committed, position)
         self._moved.set()
         self._moved = asyncio.Event()
+        if position <= self._released:
+            return
 
         async def release(transaction: Transaction) -> None:
             self._log.release(transaction, position)
 
         await self.writer.exclusive(release)
+        self._released = position
 
 
 def _gpc(honoured: bool) -> Literal["", "honoured"]:
