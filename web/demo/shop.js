@@ -261,7 +261,7 @@ const noteShelf = (result, answer, heading) => {
   head.append(make('b', heading || result.placement), make('span', result.strategy, 'tag ' + result.strategy));
   const reasons = [...new Set((result.items || []).map((item) => item.reason && item.reason.text).filter(Boolean))].slice(0, 3);
   const took = answer && answer.took_ms != null ? `Answered in ${(+answer.took_ms).toFixed(1)} ms. ` : '';
-  li.append(head, make('p', took + (reasons.join('. ') || 'From this page alone.')));
+  li.append(head, make('p', took + (reasons.join('. ') || (result.items.length ? 'From this page alone.' : 'Nothing to show yet.'))));
   shelves.set(result.placement, li);
   $('lens-shelves').replaceChildren(...shelves.values());
 };
