@@ -33,6 +33,9 @@ NO_FLOATS: Floats = np.empty(0, np.float32)
 SESSION_DEPTH = 200
 HISTORY_FOLLOWED = 64
 
+# So few items are sooner compared one by one than looked up.
+FEW = 4
+
 __all__ = [
     "HISTORY_FOLLOWED", "NO_FLOATS", "NO_ITEMS", "SESSION_DEPTH", "Allowed", "Board", "Candidates", "Context",
     "Floats", "Ints", "Links",
@@ -114,8 +117,8 @@ class Visitor:
 
 @dataclass(frozen=True, eq=False)
 class Allowed:
-    """The items a request may show at all: in stock, not hidden, passing its filter. Made once per filter and
-    catalogue version and shared by requests, so treat it as read-only."""
+    """The items a request may show at all: in stock, not hidden, for its region, passing its filter. Made once per
+    filter and catalogue version and shared by requests, so treat it as read-only."""
 
     mask: Mask
     """[catalogue.size]"""
@@ -279,7 +282,10 @@ class Candidates:
     def contains(self, items: Ints) -> Mask:
         """Which candidates are among `items`, [n]."""
         found = np.zeros(len(self.items), np.bool_)
-        if len(items):
+        if len(items) <= FEW:
+            for item in items:
+                found |= self.items == item
+        else:
             places = self.positions(items)
             found[places[places >= 0]] = True
         return found

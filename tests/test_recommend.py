@@ -38,6 +38,7 @@ NOBODY = Visitor()
 def recommender(
     *dropped_in: str,
     model: SmallModel | None = None,
+    metrics: Metrics | None = None,
     placements: dict[str, PlacementOptions] | None = None,
     **options: object,
 ) -> Recommender:
@@ -50,7 +51,7 @@ def recommender(
         tokens=Tokens(Ring(1), serving),
         options=serving,
         placements=placements_of(placements or {}),
-        metrics=Metrics(),
+        metrics=metrics or Metrics(),
     )
 
 
@@ -141,6 +142,16 @@ def test_a_rule_that_fails_leaves_no_items_and_the_strategy_fallback() -> None:
 def test_a_scorer_that_fails_is_left_out_and_the_list_is_as_without_it() -> None:
     whole = shelf(recommender(), visitor=shopper(20)).items.tolist()
     assert shelf(recommender("broken_scorer"), visitor=shopper(20)).items.tolist() == whole
+
+
+def test_what_plugins_cost_and_how_often_they_fail_can_be_watched() -> None:
+    metrics = Metrics()
+    serving = recommender("broken_scorer", metrics=metrics)
+    shelf(serving, visitor=shopper(20))
+    text = metrics.text().decode()
+    assert 'personalize_plugin_failures_total{hook="score",plugin="broken_scorer"} 1.0' in text
+    assert 'personalize_plugin_calls_total{hook="retrieve",plugin="popular"} 1.0' in text
+    assert 'personalize_lists_total{strategy="personalized"} 1.0' in text
 
 
 def test_before_the_first_training_the_newest_items_are_shown() -> None:

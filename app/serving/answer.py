@@ -82,9 +82,7 @@ def answer_json(
     return b'{"results":[%b],"served_by":%b,"took_ms":%.2f}' % (results, served_by, took_ms)
 
 
-def shelf_json(
-    shelf: Shelf, catalogue: Catalogue, fields: Collection[str], missing: list[str], explain: bool
-) -> bytes:
+def shelf_json(shelf: Shelf, catalogue: Catalogue, fields: Collection[str], missing: list[str], explain: bool) -> bytes:
     head = _encode(ShelfHead(shelf.placement, shelf.title, shelf.request_id, shelf.token, shelf.strategy))
     items = []
     for index, number in enumerate(shelf.items.tolist()):

@@ -29,10 +29,12 @@ class Placement(msgspec.Struct, frozen=True, kw_only=True):
 SHIPPED: dict[str, Placement] = {
     "home": Placement(
         title="For you",
-        retrieve=("taste", "history_neighbours", "session_neighbours", "content_similar", "popular", "new_items"),
+        retrieve=(
+            "taste", "history_neighbours", "session_neighbours", "buy_again", "content_similar", "popular", "new_items",
+        ),
         weights={
             "taste": 1.0, "history_neighbours": 0.6, "session_neighbours": 0.8, "affinity": 0.5, "popular": 0.5,
-            "price_level": 0.1, "content_similar": 0.3, "new_items": 0.05, "trending": 0.1, "buy_again": 0.3,
+            "price_level": 0.1, "content_similar": 0.3, "new_items": 0.05, "buy_again": 0.3,
         },
         arrange=("diversity", "explore_new"),
     ),

@@ -18,6 +18,7 @@ from app.serving.allowed import AllowedItems
 from app.serving.explanations import Explanations, Remembered
 from app.serving.options import ServingOptions
 from app.serving.placements import Placement
+from app.serving.plugin_metrics import PluginCollector
 from app.serving.rank import Ranking, rank
 from app.serving.reasons import Reason, reasons_of
 from app.serving.token import Tokens
@@ -90,6 +91,7 @@ class Recommender:
         self.tokens = tokens
         self._model = model
         self._board = Board()
+        metrics.registry.register(PluginCollector(plugins))
         answered = metrics.counter("lists", "Lists answered, by strategy.", ["strategy"])
         self._answered = {name: answered.labels(name) for name in ("personalized", "contextual", "popular", "fallback")}
 
