@@ -112,10 +112,11 @@ class SessionIndex:
         position = np.arange(int(lengths.sum())) - np.repeat(np.cumsum(lengths) - lengths, lengths)
         away = np.abs(position - np.repeat(self._match_position[neighbours], lengths))
         votes = np.repeat(weights, lengths) * self._nearness[away]
-        totals = np.bincount(self._session_items[position + np.repeat(starts, lengths)], weights=votes)
-        items = np.flatnonzero(totals)
-        items = items[items != recent[0]]
-        return _best(items.astype(np.int32), totals[items].astype(np.float32) * self._factor[items], limit)
+        # Sorting a few thousand votes costs a quarter of what a column over a large catalogue does.
+        items, place = np.unique(self._session_items[position + np.repeat(starts, lengths)], return_inverse=True)
+        totals = np.bincount(place, weights=votes).astype(np.float32) * self._factor[items]
+        others = items != recent[0]
+        return _best(items[others], totals[others], limit)
 
     def _neighbours(self, recent: Sequence[int]) -> tuple[Ints, Floats]:
         """The most similar of the most recent sessions that share an item with `recent` (most recent first)."""
