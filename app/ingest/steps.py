@@ -17,7 +17,7 @@ from app.ingest.wire import (
     BatchOnWire,
     DropReason,
     EventResult,
-    ItemOnWire,
+    LineOnWire,
     Params,
     read_event,
 )
@@ -175,7 +175,7 @@ class Preparation:
         assert event is not None
         draft.wire = None
         params = event.params or NO_PARAMS
-        items = params.items or ([ItemOnWire(event.item)] if event.item else [])
+        items = params.items or ([LineOnWire(event.item)] if event.item else [])
         if draft.name in _ORDERS:
             if incoming.at_most & _PURCHASES:
                 draft.lines, draft.value = self._order_lines(items), params.value or 0.0
@@ -191,7 +191,7 @@ class Preparation:
         self._credit(draft, params)
         return draft
 
-    def _lines(self, items: list[ItemOnWire]) -> tuple[Line, ...]:
+    def _lines(self, items: list[LineOnWire]) -> tuple[Line, ...]:
         """Distinct known items."""
         if len(items) == 1:
             number = self._catalogue.number(items[0].item_id)
@@ -199,7 +199,7 @@ class Preparation:
         numbers = dict.fromkeys(self._catalogue.number(item.item_id) for item in items)
         return tuple(Line(number) for number in numbers if number is not None)
 
-    def _order_lines(self, items: list[ItemOnWire]) -> tuple[Line, ...]:
+    def _order_lines(self, items: list[LineOnWire]) -> tuple[Line, ...]:
         known = ((self._catalogue.number(item.item_id), item) for item in items)
         return tuple(
             Line(number, 1.0 if item.quantity is None else item.quantity, item.price)

@@ -5,7 +5,7 @@ What is not named here is skipped while parsing, so nothing personal can ride al
 """
 
 from enum import StrEnum
-from typing import Annotated, Literal
+from typing import Annotated, Generic, Literal, TypeAlias, TypeVar
 
 import msgspec
 from msgspec import Meta
@@ -40,7 +40,7 @@ class DropReason(StrEnum):
     REJECTED = "rejected"
 
 
-class ItemOnWire(msgspec.Struct, frozen=True):
+class LineOnWire(msgspec.Struct, frozen=True):
     """One line of `params.items`."""
 
     item_id: Short
@@ -53,7 +53,7 @@ class ItemOnWire(msgspec.Struct, frozen=True):
 class Params(msgspec.Struct, frozen=True):
     """The parameters of an event that mean something here."""
 
-    items: Annotated[list[ItemOnWire], Meta(max_length=1000)] | None = None
+    items: Annotated[list[LineOnWire], Meta(max_length=1000)] | None = None
     value: Money | None = None
     search_term: Text | None = None
     engagement_time_msec: Annotated[float, Meta(ge=0, le=1e9)] | None = None
@@ -81,10 +81,13 @@ class Location(msgspec.Struct, frozen=True):
     lon: Annotated[float, Meta(ge=-180, le=180)]
 
 
-class BatchOnWire(msgspec.Struct, frozen=True):
+Event = TypeVar("Event")
+
+
+class Batch(msgspec.Struct, Generic[Event], frozen=True):
     """What one visitor did, sent together."""
 
-    events: list[msgspec.Raw]
+    events: list[Event]
     v: Literal[1] = 1
     key: Short = ""
     sent: Milliseconds | None = None
@@ -98,6 +101,10 @@ class BatchOnWire(msgspec.Struct, frozen=True):
     session: Short | None = None
     region: Annotated[str, Meta(max_length=64)] | None = None
     location: Location | None = None
+
+
+BatchOnWire: TypeAlias = Batch[msgspec.Raw]
+"""The envelope read, its events not yet."""
 
 
 class Refused(Exception):

@@ -13,7 +13,7 @@ from starlette.routing import Route
 
 from app.ingest.bulk import ImportResult, import_lines
 from app.ingest.rate import RateLimit, client_address
-from app.ingest.wire import BatchOnWire, BatchResult, Refused, read_batch
+from app.ingest.wire import Batch, BatchOnWire, BatchResult, EventOnWire, Refused, read_batch
 from app.privacy.gatekeeper import gpc_signal
 from app.problem import FieldError, Problem
 from app.routes.answers import json_response
@@ -32,11 +32,11 @@ log = logging.getLogger("personalize.ingest")
 
 OPERATIONS = [
     Operation(
-        "post", "/v1/events", "What a visitor did", BatchOnWire, BatchResult, status=202, key="public",
+        "post", "/v1/events", "What a visitor did", Batch[EventOnWire], BatchResult, status=202, key="public",
         problems=(400, 401, 403, 413, 415, 429, 503),
     ),
     Operation(
-        "post", "/v1/events:import", "Many batches, one a line (application/x-ndjson)", BatchOnWire, ImportResult,
+        "post", "/v1/events:import", "Batches, one a line (application/x-ndjson)", Batch[EventOnWire], ImportResult,
         key="server", problems=(401, 413, 415, 503),
     ),
 ]  # fmt: skip
