@@ -14,7 +14,7 @@ from store.price_bands import BANDS
 from store.records import Floats, Ints
 
 AFFINITY_KINDS = ("category", "brand", "band", "category_band")
-"""The rows of `Catalogue.affinity_columns` and `Catalogue.affinity_of`, in this order."""
+"""The rows of `Catalogue.affinity_codes` and `Catalogue.affinity_of`, in this order."""
 
 
 class AffinityNames:

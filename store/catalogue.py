@@ -159,13 +159,6 @@ class Catalogue:
         """Codes of the category named by a path ("shoes" or "shoes/running") and of all below it."""
         return np.array(self._names.below.get(path, ()), np.int32)
 
-    def brand_code(self, name: str) -> int:
-        """-1 for a brand no item ever had; so for the next one."""
-        return self._names.brands.find(name)
-
-    def availability_code(self, name: str) -> int:
-        return self._availabilities.find(name)
-
     def region_bit(self, region: str) -> np.uint64:
         """Test `regions & bit`; a region no item names has the bit only items shown everywhere have."""
         code = self._region_words.find(region)
@@ -200,26 +193,20 @@ class Catalogue:
         )
 
     def affinity_key(self, kind: str, code: int) -> str:
-        """The key of a code of `affinity_columns`."""
+        """The key of one of AFFINITY_KINDS with a code of `affinity_codes`."""
         return self._names.key(kind, code)
 
-    def affinity_columns(self) -> tuple[Ints, Ints, Ints, Ints]:
-        """Codes of every item's keys, [size] for each of AFFINITY_KINDS; -1 for none."""
-        return self.category, self.brand, self.band, category_bands(self.top_category, self.band)
-
-    def affinity_weights(self, affinities: Mapping[str, float]) -> tuple[Floats, Floats, Floats, Floats]:
-        """A visitor's weights as one array for each of AFFINITY_KINDS, to be indexed by `affinity_columns` codes."""
-        return self._names.weights(affinities)
+    def affinity_codes(self, items: Ints) -> tuple[Ints, Ints, Ints, Ints]:
+        """Codes of these items' keys, [len(items)] for each of AFFINITY_KINDS; -1 for none."""
+        bands, tops = self.band.take(items), self.top_category.take(items)
+        return self.category.take(items), self.brand.take(items), bands, category_bands(tops, bands)
 
     def affinity_of(self, items: Ints, affinities: Mapping[str, float]) -> Floats:
         """What a visitor's affinities say of these items, a row for each of AFFINITY_KINDS, [4, len(items)]."""
-        category, brand, band, both = self._names.weights(affinities)
-        bands = self.band[items]
+        weights = self._names.weights(affinities)
         found = np.empty((len(AFFINITY_KINDS), len(items)), np.float32)
-        found[0] = category[self._category.values[items]]
-        found[1] = brand[self._brand.values[items]]
-        found[2] = band[bands]
-        found[3] = both[category_bands(self._top_category.values[items], bands)]
+        for row, (board, codes) in enumerate(zip(weights, self.affinity_codes(items), strict=True)):
+            board.take(codes, out=found[row], mode="wrap")  # -1 wraps to the last cell, which is 0
         return found
 
     # ---- changing
@@ -247,6 +234,10 @@ class Catalogue:
         self._reserve(number + 1)
         self._changed(number)
         return None
+
+    def settle(self) -> None:
+        """Do now, after loading, what the first request would wait for."""
+        self._bands.of_all(self.top_category, self.price)
 
     def put(self, number: int, item: Item, body: bytes = b"") -> None:
         """Set an item's row; readers see it from now on. `body` is the item as msgpack, where at hand."""

@@ -113,6 +113,7 @@ class ShopStore:
             if item is not None:
                 titles[number], descriptions[number] = item.title, item.description
         self.search.build(titles, descriptions)
+        self.catalogue.settle()
 
     def _dated(self, item: Item, now: float) -> Item:
         if item.published:

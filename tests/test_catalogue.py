@@ -138,13 +138,12 @@ def test_affinities_are_named_alike_when_learned_and_when_looked_up() -> None:
     assert found[:, 2].tolist() == [0.0] * len(AFFINITY_KINDS)
 
 
-def test_affinity_columns_and_weights_agree_with_the_lookup() -> None:
+def test_a_key_is_found_by_its_kind_and_code() -> None:
     catalogue = of_shoes(40)
-    affinities = {key: 0.5 + number for number in (3, 30) for key in catalogue.affinity_keys(number)}
-    weights = catalogue.affinity_weights(affinities)
     items = np.arange(40, dtype=np.int32)
-    by_columns = [weight[codes] for weight, codes in zip(weights, catalogue.affinity_columns(), strict=True)]
-    assert np.array_equal(np.array(by_columns), catalogue.affinity_of(items, affinities))
+    by_kind = zip(AFFINITY_KINDS, catalogue.affinity_codes(items), strict=True)
+    keys = [[catalogue.affinity_key(kind, code) for code in codes.tolist()] for kind, codes in by_kind]
+    assert [catalogue.affinity_keys(number) for number in range(40)] == list(zip(*keys, strict=True))
 
 
 def test_a_category_includes_all_below_it() -> None:

@@ -34,8 +34,8 @@ def query_affinities(text: str, search: SearchIndex, options: SearchOptions | No
         return {}
     catalogue = search.catalogue
     weights: dict[str, float] = {}
-    for kind, codes, share in zip(AFFINITY_KINDS, catalogue.affinity_columns(), _KIND_SHARES, strict=True):
-        for code, part in _tendencies(codes[items], relevance):
+    for kind, codes, share in zip(AFFINITY_KINDS, catalogue.affinity_codes(items), _KIND_SHARES, strict=True):
+        for code, part in _tendencies(codes, relevance):
             weights[catalogue.affinity_key(kind, code)] = share * part
     strongest = sorted(weights.items(), key=lambda entry: (-entry[1], entry[0]))[: bounds.meaning_keys]
     return {key: round(weight, 4) for key, weight in strongest}
