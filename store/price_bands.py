@@ -51,6 +51,8 @@ def deciles_within(groups: Ints, prices: Floats) -> dict[int, NDArray[np.float32
     known = (groups >= 0) & np.isfinite(prices)
     order = np.lexsort((prices[known], groups[known]))
     sorted_groups, sorted_prices = groups[known][order], prices[known][order]
+    if not len(sorted_groups):
+        return {}
     found, starts = np.unique(sorted_groups, return_index=True)
     ends = np.append(starts[1:], len(sorted_groups))
     shares = np.arange(1, 10) / 10

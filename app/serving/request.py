@@ -104,7 +104,8 @@ def page_of(context: ContextOnWire, catalogue: Catalogue) -> Page:
         currency=context.currency,
         item=-1 if item is None else item,
         cart=numbers_of(context.cart, catalogue),
-        viewed=numbers_of(context.viewed, catalogue),
+        # Newest last: what was looked at twice stands where it was looked at last.
+        viewed=numbers_of(reversed(context.viewed), catalogue)[::-1],
     )
 
 
