@@ -11,7 +11,7 @@ from app.ingest.wire import EVENT_NAMES, EventOnWire, EventResult, Refused, read
 
 EVENT: dict[str, Any] = {"id": "t-1", "name": "view_item", "ts": 1_790_000_000_000, "item": "SKU1"}
 anything = st.recursive(
-    st.none() | st.booleans() | st.integers() | st.floats(allow_nan=False) | st.text(max_size=20),
+    st.none() | st.booleans() | st.integers() | st.floats(allow_nan=False, allow_infinity=False) | st.text(max_size=20),
     lambda inner: st.lists(inner, max_size=4) | st.dictionaries(st.text(max_size=10), inner, max_size=4),
     max_leaves=12,
 )
