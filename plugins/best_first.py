@@ -14,7 +14,7 @@ from store.records import Ints
 Scores: TypeAlias = NDArray[np.floating[Any]]
 
 # Above this many allowed items a walk through the remembered order is cheaper than scoring them all.
-EXACT_AT_MOST = 20_000
+EXACT_AT_MOST = 10_000
 HALF = 0.5
 
 

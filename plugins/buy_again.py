@@ -16,7 +16,7 @@ from plugins.contract import Candidates, Context, Floats, Ints, hookimpl, scaled
 class Plugin:
     """Needs the purpose vault.purchases: without it nothing is known of purchases. Refunds make a count smaller."""
 
-    half_life_days: Annotated[float, Meta(gt=0)] = 180.0
+    half_life_days: Annotated[float, Meta(gt=0)] = 365.0
     rest_days: Annotated[float, Meta(ge=0)] = 0.0
     """Nobody needs the next one so soon: not offered for this long after buying."""
     reason: ClassVar = ("buy_again", "You bought this before")

@@ -33,7 +33,8 @@ class Plugin:
             return best_first(items, vectors.take(items, axis=0) @ taste, limit)
         if allowed is None:
             return context.model.nearest_by_vector(taste, limit)[0]
-        fetch = min(self.fetch_at_most, int(limit / allowed.share) + 1) if allowed.share > 0 else 0
+        # A tenth more than the share makes likely, so that bad luck does not leave the proposals short.
+        fetch = min(self.fetch_at_most, int(1.1 * limit / allowed.share) + 1) if allowed.share > 0 else 0
         return allowed.first(context.model.nearest_by_vector(taste, fetch)[0], limit)
 
     @hookimpl

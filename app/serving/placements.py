@@ -33,8 +33,8 @@ SHIPPED: dict[str, Placement] = {
             "taste", "history_neighbours", "session_neighbours", "buy_again", "content_similar", "popular", "new_items",
         ),
         weights={
-            "taste": 1.0, "history_neighbours": 0.6, "session_neighbours": 0.8, "affinity": 0.5, "popular": 0.5,
-            "price_level": 0.1, "content_similar": 0.3, "new_items": 0.05, "buy_again": 0.3,
+            "taste": 1.0, "history_neighbours": 0.3, "session_neighbours": 0.6, "affinity": 0.4, "popular": 0.5,
+            "price_level": 0.1, "content_similar": 0.3, "new_items": 0.05, "buy_again": 0.5,
         },
         arrange=("diversity", "explore_new"),
     ),
