@@ -13,10 +13,14 @@ from typing import Any
 
 from app.node import Node
 from app.privacy.retention import sweep
+from store.faults import StoreFault
 
 logger = logging.getLogger("personalize")
 
 NICE = ("nice", "-n", "10") if shutil.which("nice") else ()
+
+SOON = 60.0
+"""Seconds after the start in which the machine is left to the requests."""
 
 Job = Callable[[], Coroutine[Any, Any, None]]
 
@@ -35,29 +39,44 @@ def background_jobs(node: Node) -> list[tuple[str, Job]]:
 
 
 async def watch_generations(node: Node, every_seconds: float = 0.5) -> None:
-    """Take over what `personalize train` publishes, whoever ran it."""
+    """Take over what `personalize train` publishes, whoever ran it. Read in a thread: no request waits for the disk."""
     while True:
-        node.generations.take_over()
+        await asyncio.to_thread(node.generations.take_over)
         await asyncio.sleep(every_seconds)
 
 
 async def sweep_on_schedule(node: Node) -> None:
-    """Remove what has outlived its time to live."""
+    """Remove what has outlived its time to live. A sweep that cannot write is said by /readyz until one succeeds."""
     while True:
-        await sweep(node)
+        try:
+            await sweep(node)
+        except StoreFault as fault:
+            logger.error("the retention sweep stopped: %s", fault)
+            node.stalled["retention sweep"] = f"what has expired could not be removed: {fault.what}"
+        else:
+            node.stalled.pop("retention sweep", None)
         await asyncio.sleep(node.config.retention.sweep_minutes * 60)
 
 
 async def train_on_schedule(node: Node) -> None:
     """A child process, so that its memory and its crashes stay out of the server."""
+    runs = node.metrics.counter("training_runs", "Training runs by outcome.", ["outcome"])
+    await asyncio.sleep(first_training_in(node))
     while True:
-        await asyncio.sleep(node.config.training.every_hours * 3600)
-        code, said = await train_in_child(node.config_path)
-        node.metrics.counter("training_runs", "Training runs by outcome", ["outcome"]).labels(
-            "published" if code == 0 else "failed"
-        ).inc()
-        if code != 0:
-            logger.error("training failed, the serving generation stays: %s", said)
+        if node.catalogue.size:
+            code, said = await train_in_child(node.config_path)
+            runs.labels("published" if code == 0 else "failed").inc()
+            if code != 0:
+                logger.error("training failed, the serving generation stays: %s", said)
+        await asyncio.sleep(node.config.training.every_hours * 3600 if node.catalogue.size else SOON)
+
+
+def first_training_in(node: Node) -> float:
+    """Seconds from the start to the first training: when the serving generation is old enough, restarts or not; soon
+    where nothing was learned yet."""
+    period = node.config.training.every_hours * 3600
+    created = float(node.generations.serving.card.get("created", 0))
+    return min(max(created + period - node.clock.now(), SOON), period)
 
 
 async def train_in_child(config_path: Path) -> tuple[int, str]:
@@ -71,10 +90,10 @@ async def train_in_child(config_path: Path) -> tuple[int, str]:
         output, _ = await child.communicate()
     except asyncio.CancelledError:
         child.terminate()
+        await child.wait()
         raise
     lines = output.decode(errors="replace").strip().splitlines()
     return child.returncode or 0, lines[-1] if lines else ""
-
 
 
 def program() -> list[str]:

@@ -10,6 +10,7 @@ from contextlib import AsyncExitStack, asynccontextmanager, contextmanager
 from pathlib import Path
 
 from app.config import Config
+from app.config.suggestion import suggest
 from app.ingest.intake import Intake
 from app.ingest.meter import IngestMeter
 from app.ingest.recorder import Recorder
@@ -22,7 +23,7 @@ from app.serving.placements import placements_of, problems_of
 from app.serving.recommend import Recommender
 from app.serving.token import Tokens
 from plugins.contract import Model
-from plugins.loading import PluginProblems
+from plugins.loading import PluginProblems, shipped_names
 from plugins.manager import Plugins, load_plugins
 from store.catalogue import Catalogue
 from store.clock import Clock, open_clock
@@ -125,7 +126,11 @@ async def open_node(config: Config, config_path: Path) -> AsyncIterator[Node]:
 def configured_plugins(config: Config, config_path: Path) -> Plugins:
     """The plugins a configuration switches on, placements checked against them. Raises PluginProblems."""
     plugins = load_plugins(config.plugin_tables, config.folder_of_plugins(config_path.parent))
-    if problems := problems_of(config.placements, plugins):
+    known = {*shipped_names(), *plugins.names("score")}
+    problems = problems_of(config.placements, plugins)
+    problems += [f"search.weights.{name}: no such plugin{suggest(name, known)}" for name in config.search.weights
+                 if name not in known]  # fmt: skip
+    if problems:
         raise PluginProblems(problems)
     return plugins
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import logging
+import os
 import signal
 import sys
 from collections.abc import Callable, Coroutine
@@ -14,6 +15,7 @@ from typing import Any
 from hypercorn.app_wrappers import ASGIWrapper
 from hypercorn.asyncio.run import worker_serve
 from hypercorn.config import Config as HypercornConfig
+from hypercorn.config import Sockets
 from starlette.types import ASGIApp
 
 from app.config import Config
@@ -22,6 +24,10 @@ from app.node import Node, open_node
 from app.routes import create_app
 
 logger = logging.getLogger("personalize")
+
+
+class CannotListen(Exception):
+    """The address is taken or not this machine's."""
 
 
 async def serve(config: Config, config_path: Path, announce: Callable[[Node, str], None] | None = None) -> None:
@@ -45,7 +51,7 @@ async def run_beside(
 ) -> None:
     """HTTP server and background jobs in one task group; returns when `stop` is set and requests have drained."""
     settings = hypercorn_config(node.config)
-    sockets = settings.create_sockets()
+    sockets = listen(settings)
     listener = sockets.insecure_sockets[0]
     listener.listen(settings.backlog)  # whoever is told the address may connect at once
     host, port = listener.getsockname()[:2]
@@ -61,6 +67,15 @@ async def run_beside(
         )
         for job in jobs:
             job.cancel()
+
+
+def listen(settings: HypercornConfig) -> Sockets:
+    """The bound sockets. Raises CannotListen."""
+    try:
+        return settings.create_sockets()
+    except OSError as error:
+        reason = os.strerror(error.errno) if error.errno and error.errno > 0 else str(error)
+        raise CannotListen(f"cannot listen on {settings.bind[0]}: {reason}") from error
 
 
 async def _named(name: str, job: Callable[[], Coroutine[Any, Any, None]]) -> None:

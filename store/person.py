@@ -135,9 +135,10 @@ class PersonStore:
             free[pseudonym] = key
         return free
 
-    def consents(self) -> Iterator[tuple[int, int]]:
-        """(surrogate, purposes) of everyone, for training: give it a reader of its own."""
-        yield from self._reader.execute("SELECT surrogate, consent FROM profiles")
+    def consents(self) -> Iterator[PersonRow]:
+        """Everyone's decision in force, without features, for training: give it a reader of its own."""
+        for row in self._reader.execute("SELECT surrogate, consent, consent_version, consent_at FROM profiles"):
+            yield PersonRow(*row)
 
     def position(self, consumer: str) -> int:
         """How far a consumer of the log has come; 0 = nothing yet."""

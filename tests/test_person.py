@@ -57,7 +57,9 @@ async def test_a_group_of_people_is_read_and_saved_whole(tmp_path: Path) -> None
             new = {pseudonym: row.surrogate for pseudonym, row in rows.items()}
             store.save(transaction, list(rows.values()), new)
         assert await store.resolve([*rows, os.urandom(16)]) == rows
-        assert dict(store.consents()) == {row.surrogate: row.consent for row in rows.values()}
+        assert {row.surrogate: row.consent for row in store.consents()} == {
+            row.surrogate: row.consent for row in rows.values()
+        }
         for row in rows.values():
             row.session, row.seen = None, 99
         async with database.transaction() as transaction:

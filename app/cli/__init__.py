@@ -5,12 +5,15 @@ from __future__ import annotations
 import importlib
 import sys
 from pathlib import Path
-from typing import NoReturn
+from typing import TYPE_CHECKING, NoReturn
 
 import click
 
 from app import __version__
 from app.config import Config, ConfigError, load_config
+
+if TYPE_CHECKING:
+    from store.keys import KeyRing
 
 COMMANDS = {
     "serve": "Serve the shop: HTTP and background jobs, until SIGTERM.",
@@ -50,7 +53,7 @@ class Commands(click.Group):
         self, ctx: click.Context, args: list[str]
     ) -> tuple[str | None, click.Command | None, list[str]]:
         if args and args[0] not in COMMANDS:
-            from app.config.loading import suggest
+            from app.config.suggestion import suggest
 
             raise click.UsageError(f"unknown command '{args[0]}'{suggest(args[0], COMMANDS)}")
         return super().resolve_command(ctx, args)
@@ -81,6 +84,14 @@ def read_config(ctx: click.Context) -> Config:
         fail(str(wrong), 2)
 
 
+def tell_first_keys(keys: KeyRing, *, err: bool = False) -> None:
+    """Print the API keys that were made at this very start, as they are never shown again."""
+    if keys.first_keys:
+        click.echo("  first start; these API keys are shown only now:", err=err)
+        for kind, key in keys.first_keys.items():
+            click.echo(f"    {kind:<7} {key}", err=err)
+
+
 def fail(message: str, code: int = 1) -> NoReturn:
     """End with a message a person can act on, without a traceback."""
     click.echo(message, err=True)
@@ -97,6 +108,8 @@ def main() -> None:
             told = told.exceptions[0]
         if isinstance(told, _for_people()):
             fail(str(told))
+        if isinstance(told, OSError) and told.filename and told.strerror:
+            fail(f"{told.filename}: {told.strerror}")
         raise
 
 
@@ -106,6 +119,10 @@ def _for_people() -> tuple[type[Exception], ...]:
     from app.learning.train import NothingToLearn
     from app.node import CannotOpen
     from plugins.loading import PluginProblems
+    from store.catalogue import CatalogueFull
     from store.faults import StoreFault
 
-    return (ConfigError, CannotPrepare, CannotImport, NothingToLearn, CannotOpen, PluginProblems, StoreFault)
+    return (
+        ConfigError, CannotPrepare, CannotImport, NothingToLearn, CannotOpen, CatalogueFull,
+        PluginProblems, StoreFault,
+    )  # fmt: skip

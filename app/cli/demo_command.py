@@ -29,7 +29,7 @@ def command(data: Path, port: int, host: str, prepare_only: bool) -> None:
     from app.config import load_config
     from app.demo.prepare import prepare_in_child, read_mark
     from app.logs import set_up_logs
-    from app.serve import run, serve
+    from app.serve import CannotListen, run, serve
 
     set_up_logs()
     path = data / "personalize.toml"
@@ -44,8 +44,8 @@ def command(data: Path, port: int, host: str, prepare_only: bool) -> None:
             config, server=msgspec.structs.replace(config.server, bind=f"{host}:{port}", demo=True)
         )
         run(serve(config, path, announce), uvloop=config.server.uvloop)
-    except OSError as busy:
-        fail(f"cannot use {host}:{port} or {data} ({busy.strerror}); choose another port with DEMO_PORT=… or --port")
+    except CannotListen as busy:
+        fail(f"{busy}; choose another port with DEMO_PORT=… or --port")
 
 
 def announce(node: Node, address: str) -> None:

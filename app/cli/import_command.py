@@ -6,7 +6,7 @@ from pathlib import Path
 
 import click
 
-from app.cli import read_config
+from app.cli import read_config, tell_first_keys
 
 
 @click.command()
@@ -34,6 +34,7 @@ def command(ctx: click.Context, mapping: str, folder: Path, until: str, quiet: b
 
     async def load() -> Imported:
         async with open_node(config, ctx.obj) as node:
+            tell_first_keys(node.keys)
             with Progress(*columns, disable=quiet) as bar:
                 task = bar.add_task(mapping, total=None)
                 return await import_files(

@@ -9,7 +9,7 @@ from typing import TypeVar
 
 import click
 
-from app.cli import fail, read_config
+from app.cli import fail, read_config, tell_first_keys
 from app.config import Config
 from store.api_keys import Kind
 from store.clock import Clock
@@ -90,6 +90,7 @@ def _with_keys(ctx: click.Context, work: Callable[[KeyRing], Awaitable[T]]) -> N
         async with open_keys(
             folder / "keys.db", now=Clock().now(), beside=folder / "person.db", tenant=config.node.tenant
         ) as keys:
+            tell_first_keys(keys, err=True)  # what was asked for is alone on stdout
             await work(keys)
 
     asyncio.run(run())

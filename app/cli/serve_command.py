@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import click
 
-from app.cli import fail, read_config
+from app.cli import fail, read_config, tell_first_keys
 from app.node import Node
 
 
@@ -16,23 +16,22 @@ def command(ctx: click.Context, bind: str | None) -> None:
     import msgspec
 
     from app.logs import set_up_logs
-    from app.serve import run, serve
+    from app.serve import CannotListen, run, serve
 
     config = read_config(ctx)
     if bind:
         config = msgspec.structs.replace(config, server=msgspec.structs.replace(config.server, bind=bind))
+        if problems := config.contradictions():
+            fail("\n".join(problems), 2)
     set_up_logs()
     try:
         run(serve(config, ctx.obj, announce), uvloop=config.server.uvloop)
-    except OSError as busy:
-        fail(f"cannot listen on {config.server.bind}: {busy.strerror}; set [server] bind or --bind to a free address")
+    except CannotListen as busy:
+        fail(f"{busy}; set [server] bind or --bind to a free address of this machine")
 
 
 def announce(node: Node, address: str) -> None:
     click.echo(f"personalize serves {node.config.shop.name} at {address}")
     model = node.model
     click.echo(f"  {node.catalogue.size} items, generation {model.id or 'none yet (personalize train)'}")
-    if node.keys.first_keys:
-        click.echo("  first start; these API keys are shown only now:")
-        for kind, key in node.keys.first_keys.items():
-            click.echo(f"    {kind:<7} {key}")
+    tell_first_keys(node.keys)

@@ -2,17 +2,16 @@
 
 from __future__ import annotations
 
-import difflib
 import tomllib
-from collections.abc import Iterable, Mapping
+from collections.abc import Mapping
 from pathlib import Path
 from types import UnionType
-from typing import Any, TypeVar, get_args, get_origin
+from typing import Any, Literal, TypeVar, get_args, get_origin
 
 import msgspec
 
 from app.config.schema import Config
-
+from app.config.suggestion import suggest
 
 T = TypeVar("T", bound=msgspec.Struct)
 
@@ -26,29 +25,21 @@ class ConfigError(Exception):
         super().__init__("\n".join([f"{source}: {len(problems)} problem{'s' * (len(problems) != 1)}", *problems]))
 
 
-def suggest(name: str, known: Iterable[str]) -> str:
-    """`; did you mean 'bind'?`, or the known names where nothing is near."""
-    names = sorted(known)
-    near = difflib.get_close_matches(name, names, n=1, cutoff=0.6)
-    if near:
-        return f"; did you mean '{near[0]}'?"
-    return f"; known here: {', '.join(names)}" if names else ""
-
-
 def load_config(path: Path) -> Config:
     """The configuration of a file.
 
     Raises ConfigError with every problem, or when the file is absent, unreadable or not TOML.
     """
     try:
-        text = path.read_bytes().decode()
+        text = path.read_bytes().decode("utf-8-sig")
         table = tomllib.loads(text)
     except FileNotFoundError:
-        raise ConfigError(
-            str(path), ["there is no such file; `personalize init` writes a commented one"]
-        ) from None
-    except (OSError, UnicodeDecodeError) as error:
-        raise ConfigError(str(path), [f"cannot be read: {error}"]) from None
+        raise ConfigError(str(path), ["there is no such file; `personalize init` writes a commented one"]) from None
+    except OSError as error:
+        raise ConfigError(str(path), [f"cannot be read: {error.strerror}"]) from None
+    except UnicodeDecodeError as error:
+        line = error.object.count(b"\n", 0, error.start) + 1
+        raise ConfigError(str(path), [f"line {line} is not UTF-8; save the file as UTF-8"]) from None
     except tomllib.TOMLDecodeError as error:
         raise ConfigError(str(path), [f"not valid TOML: {error}"]) from None
     return parse_config(table, source=str(path))
@@ -92,7 +83,7 @@ def _struct(kind: type[msgspec.Struct], table: object, path: str, problems: list
     return kind(**values)
 
 
-def _value(kind: Any, value: object, path: str, problems: list[str]) -> Any:
+def _value(kind: object, value: object, path: str, problems: list[str]) -> object:
     if isinstance(kind, UnionType):  # `Column | None`: TOML has no null, so a value is of the other kind
         others = [of for of in get_args(kind) if of is not type(None)]
         kind = others[0] if len(others) == 1 else kind
@@ -104,12 +95,14 @@ def _value(kind: Any, value: object, path: str, problems: list[str]) -> Any:
     try:
         return msgspec.convert(value, kind)
     except msgspec.ValidationError as error:
-        problems.append(f"{path}: {_sentence(str(error), value)}")
+        problems.append(f"{path}: {_sentence(str(error), value, kind)}")
         return None
 
 
-def _sentence(error: str, value: object) -> str:
+def _sentence(error: str, value: object, kind: object) -> str:
     """msgspec's sentence with the offending value; a wrong word of a choice gets a suggestion."""
+    if get_origin(kind) is Literal:
+        return f"{value!r} is no choice here{suggest(str(value), get_args(kind))}"
     text = error.replace("`", "").split(" - at ")[0]
     return f"{text[0].lower()}{text[1:]} (it is {value!r})"
 

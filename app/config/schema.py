@@ -17,8 +17,10 @@ from app.config.sections import (
     TrainingOptions,
 )
 from app.config.standard import with_standard
+from app.config.suggestion import suggest
 from app.features.options import FeatureOptions
 from app.ingest.options import IngestLimits
+from app.ingest.wire import EVENT_NAMES
 from app.privacy.policy import ConsentPolicy
 from app.search.options import SearchOptions
 from app.serving.options import PlacementOptions, RetrievalOptions, ServingOptions
@@ -52,6 +54,12 @@ class Config(msgspec.Struct, frozen=True, kw_only=True):
     def contradictions(self) -> list[str]:
         """Problems that only show across settings."""
         found = [f"consent.{setting}: {sentence}" for setting, sentence in self.consent.problems()]
+        found += [f"server.{setting}: {sentence}" for setting, sentence in self.server.problems()]
+        found += [
+            f"training.weights.{name}: no such event{suggest(name, EVENT_NAMES)}"
+            for name in self.training.weights
+            if name not in EVENT_NAMES
+        ]
         folder = self.plugins.get("folder", "plugins.d")
         if not isinstance(folder, str):
             found.append(f"plugins.folder: expected a folder's name, got {folder!r}")

@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
+import re
 from typing import Annotated, Literal
 
 import msgspec
 from msgspec import Meta
 
 Positive = Annotated[int, Meta(ge=1)]
-Days = Annotated[float, Meta(gt=0)]
+Days = Annotated[float, Meta(gt=0, le=36_500)]
 
 
 class NodeOptions(msgspec.Struct, frozen=True):
@@ -34,6 +35,10 @@ class NodeOptions(msgspec.Struct, frozen=True):
     """Writes waiting for the disk; more answers 503."""
 
 
+_ADDRESS = re.compile(r"(\[[0-9a-fA-F:.]+\]|[^:\[\]]*):(\d{1,5})")
+_ORIGIN = re.compile(r"https?://[^/?#\s]+")
+
+
 class ServerOptions(msgspec.Struct, frozen=True):
     """[server]: the HTTP side."""
 
@@ -48,6 +53,19 @@ class ServerOptions(msgspec.Struct, frozen=True):
     uvloop: bool = True
     demo: bool = False
     """Serve the generated shop's storefront at /demo/."""
+
+    def problems(self) -> list[tuple[str, str]]:
+        """What cannot be meant, as (setting, sentence)."""
+        found = []
+        address = _ADDRESS.fullmatch(self.bind)
+        if address is None or int(address[2]) > 65_535:
+            found.append(("bind", f"expected an address and a port such as '127.0.0.1:8787' (it is {self.bind!r})"))
+        found += [
+            ("allowed_origins", f"expected an origin such as 'https://shop.example', without a path (it is {origin!r})")
+            for origin in self.allowed_origins
+            if not _ORIGIN.fullmatch(origin)
+        ]
+        return found
 
 
 class ShopOptions(msgspec.Struct, frozen=True):
@@ -72,13 +90,13 @@ class RetentionOptions(msgspec.Struct, frozen=True):
     profile_days: Days = 180.0
     dedup_days: Days = 7.0
     vault_days: Days = 730.0
-    sweep_minutes: Annotated[float, Meta(gt=0)] = 10.0
+    sweep_minutes: Annotated[float, Meta(gt=0, le=1_440)] = 10.0
 
 
 class TrainingOptions(msgspec.Struct, frozen=True):
     """[training]: `personalize train`, by hand or on schedule."""
 
-    every_hours: Annotated[float, Meta(ge=0)] = 6.0
+    every_hours: Annotated[float, Meta(ge=0, le=8_760)] = 6.0
     """0: only by hand."""
     keep_generations: Positive = 3
     fresh_items: Positive = 10_000

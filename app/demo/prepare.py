@@ -7,12 +7,11 @@ import shutil
 import subprocess
 from collections.abc import Callable, Iterable, Iterator
 from pathlib import Path
-from typing import Any
 
 import msgspec
 
 from app.config import Config
-from app.demo import generate_catalogue, generate_history
+from app.demo import Batch, generate_catalogue, generate_history
 from app.importing.load import Loader
 from app.jobs import program
 from app.node import Node, open_node
@@ -54,7 +53,7 @@ def prepare_in_child(config_path: Path, said: Callable[[str], None]) -> None:
         shutil.copyfile(Path(__file__).parent / "demo.toml", config_path)
     for what, arguments in (("generating the shop", ["demo-data"]), ("training", ["train"])):
         said(f"{what} …")
-        done = subprocess.run([*program(), "-c", str(config_path), *arguments], check=False)  # noqa: S603  ourselves
+        done = subprocess.run([*program(), "-c", str(config_path), *arguments], check=False)
         if done.returncode:
             raise CannotPrepare(f"{what} ended with exit code {done.returncode}")
 
@@ -73,7 +72,7 @@ async def prepare(config: Config, config_path: Path, now: float, said: Callable[
     write_mark(folder, msgspec.structs.replace(shop, complete=True))
 
 
-async def _replay(node: Node, batches: Iterable[dict[str, Any]]) -> int:
+async def _replay(node: Node, batches: Iterable[Batch]) -> int:
     loader = Loader(node)
     for portion in _in_portions(batches, 2000):
         await loader.load(portion)
@@ -81,8 +80,8 @@ async def _replay(node: Node, batches: Iterable[dict[str, Any]]) -> int:
     return loader.events
 
 
-def _in_portions(batches: Iterable[dict[str, Any]], size: int) -> Iterator[list[dict[str, Any]]]:
-    portion: list[dict[str, Any]] = []
+def _in_portions(batches: Iterable[Batch], size: int) -> Iterator[list[Batch]]:
+    portion: list[Batch] = []
     for batch in batches:
         portion.append(batch)
         if len(portion) == size:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 from collections import Counter
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 import msgspec
@@ -30,7 +30,7 @@ class Loader:
         """Accepted events."""
         return self.outcomes["accepted"]
 
-    async def load(self, batches: Sequence[dict[str, Any]]) -> None:
+    async def load(self, batches: Sequence[Mapping[str, Any]]) -> None:
         """Returns when all of them are committed. Raises a StoreFault where they cannot be.
 
         Prepared in slices that fit the writer's queue, so each slice is one group commit and never refused.
@@ -38,7 +38,7 @@ class Loader:
         latest = max((event["ts"] for batch in batches for event in batch["events"]), default=0)
         self._node.clock.observe(latest)
         room = max(1, min(self._node.config.node.queue, self._node.config.node.group_max))
-        waiting: list[dict[str, Any]] = []
+        waiting: list[Mapping[str, Any]] = []
         size = 0
         for batch in batches:
             waiting.append(batch)
@@ -49,7 +49,7 @@ class Loader:
         if waiting:
             await self._commit(waiting)
 
-    async def _commit(self, batches: Sequence[dict[str, Any]]) -> None:
+    async def _commit(self, batches: Sequence[Mapping[str, Any]]) -> None:
         intake = self._node.intake
         submitted = [
             intake.submit(

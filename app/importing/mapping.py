@@ -2,15 +2,22 @@
 
 from __future__ import annotations
 
+import codecs
 import re
 import tomllib
 from pathlib import Path
 from typing import Literal
+from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
 import msgspec
 
-from app.config.loading import ConfigError, parse_table, suggest
+from app.config.loading import ConfigError, parse_table
+from app.config.suggestion import suggest
+from app.ingest.wire import EVENT_NAMES
+from store.records import PURPOSE_NAMES
 
+EPOCHS = {"epoch_seconds": 1000, "epoch_milliseconds": 1}
+"""Formats that are numbers -> milliseconds of one."""
 PRESETS = Path(__file__).parent / "presets"
 
 
@@ -106,6 +113,30 @@ class Mapping(msgspec.Struct, frozen=True):
                 found.append(f"{path}.matches: not a regular expression: {error}")
         if self.visitor.user is None and self.visitor.session is None:
             found.append("visitor: needs user or session, or nobody did anything")
+        found += [
+            f"visitor.purposes: no purpose '{purpose}'{suggest(purpose, PURPOSE_NAMES)}"
+            for purpose in self.visitor.purposes
+            if purpose not in PURPOSE_NAMES
+        ]
+        if self.event.name not in EVENT_NAMES:
+            found.append(f"event.name: no event '{self.event.name}'{suggest(self.event.name, EVENT_NAMES)}")
+        return found + self._unreadable()
+
+    def _unreadable(self) -> list[str]:
+        """Settings of reading that Python does not know."""
+        found = []
+        if len(self.files.delimiter) != 1:
+            found.append(f"files.delimiter: expected one character, got {self.files.delimiter!r}")
+        try:
+            codecs.lookup(self.files.encoding)
+        except LookupError:
+            found.append(f"files.encoding: no encoding '{self.files.encoding}'; most files are utf-8 or cp1252")
+        try:
+            ZoneInfo(self.time.zone)
+        except (ZoneInfoNotFoundError, ValueError):
+            found.append(f"time.zone: no time zone '{self.time.zone}'; expected one like Europe/Paris")
+        if "%" not in self.time.format and self.time.format not in EPOCHS:
+            found.append(f"time.format: '{self.time.format}' is no strptime pattern{suggest(self.time.format, EPOCHS)}")
         return found
 
     def columns(self) -> list[tuple[str, Column]]:
@@ -133,7 +164,7 @@ def load_mapping(name: str) -> Mapping:
         known = sorted(preset.stem for preset in PRESETS.glob("*.toml"))
         raise ConfigError(name, [f"neither a preset nor a mapping file{suggest(name, known)}"])
     try:
-        table = tomllib.loads(path.read_text())
+        table = tomllib.loads(path.read_text("utf-8"))
     except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
         raise ConfigError(str(path), [f"not valid TOML: {error}"]) from None
     mapping = parse_table(Mapping, table, str(path))

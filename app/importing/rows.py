@@ -10,7 +10,7 @@ from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import IO
 
-from app.config.loading import suggest
+from app.config.suggestion import suggest
 from app.importing.mapping import FilesSpec, Mapping
 
 Row = dict[str, str]
@@ -62,6 +62,7 @@ def read_rows(files: Sequence[Path], mapping: Mapping, skip: int = 0) -> Iterato
             reader = csv.reader(text, delimiter=mapping.files.delimiter)
             try:
                 header = next(reader, [])
+                header[:1] = [header[0].removeprefix("\ufeff")] if header else []  # Excel's mark of UTF-8
                 _check_header(path, header, mapping)
                 for values in reader:
                     number += 1
@@ -75,7 +76,7 @@ def read_rows(files: Sequence[Path], mapping: Mapping, skip: int = 0) -> Iterato
             except csv.Error as error:
                 raise CannotImport(f"{path}: near row {number + 1}: {error}") from None
             except (EOFError, gzip.BadGzipFile) as error:
-                raise CannotImport(f"{path}: near row {number + 1}: the file is cut short or no gzip: {error}") from None
+                raise CannotImport(f"{path}: near row {number + 1}: cut short or no gzip: {error}") from None
 
 
 def _open(path: Path) -> IO[bytes]:

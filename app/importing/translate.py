@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import re
 from collections import Counter
 from collections.abc import Callable, Iterable, Iterator
@@ -11,12 +12,19 @@ from functools import lru_cache
 from typing import Any
 from zoneinfo import ZoneInfo
 
-from app.importing.mapping import Column, Mapping, TimeSpec
+import msgspec
+
+from app.importing.mapping import EPOCHS, Column, Mapping, TimeSpec
 from app.importing.rows import Row
+from store.item_rules import item_problems
 from store.records import Item
 
 LINES_PER_EVENT = 500
 """An order with more lines becomes several events."""
+
+
+class Unusable(Exception):
+    """Why a row is passed over."""
 
 
 @dataclass
@@ -38,16 +46,28 @@ class _Open:
 
 
 class Translator:
-    """Rows in, portions out; counts what was skipped and why."""
+    """Rows in, portions out; counts what was skipped and why.
 
-    def __init__(self, mapping: Mapping, *, currency: str, shift_ms: int = 0) -> None:
+    `stored` is what the catalogue knows of an item already: what the rows do not say about it stays as it is.
+    """
+
+    def __init__(
+        self,
+        mapping: Mapping,
+        *,
+        currency: str,
+        shift_ms: int = 0,
+        stored: Callable[[str], Item | None] = lambda _item_id: None,
+    ) -> None:
         self.mapping = mapping
         self.skipped: Counter[str] = Counter()
         self.latest_ms = 0
         self._shift_ms = shift_ms
         self._currency = currency
+        self._stored = stored
         self._time = time_reader(mapping.time)
-        self._known: dict[str, Item] = {}
+        self._items: dict[str, Item] = {}
+        self._said: dict[str, tuple[str, float, str, str]] = {}
         item, visitor, event = mapping.item, mapping.visitor, mapping.event
         self._item_id = _reader(item.id)
         self._title, self._price, self._quantity = _reader(item.title), _reader(item.price), _reader(item.quantity)
@@ -57,9 +77,10 @@ class Translator:
 
     def portions(self, rows: Iterable[tuple[int, Row]], batches_each: int) -> Iterator[Portion]:
         """Translated rows, some `batches_each` at a time; an order is never cut by a portion's end."""
-        portion, waiting = Portion(), None
+        portion, waiting, last = Portion(), None, 0
+        group_by = self.mapping.event.group_by
         for number, row in rows:
-            group = row.get(self.mapping.event.group_by, "") if self.mapping.event.group_by else str(number)
+            group = row.get(group_by, "") if group_by else str(number)
             if waiting is None or waiting.group != group or len(waiting.lines) >= LINES_PER_EVENT:
                 if waiting is not None:
                     _close(waiting, portion)
@@ -69,76 +90,68 @@ class Translator:
                     yield portion
                     portion = Portion(number - 1)
             waiting = self._add(row, number, group, waiting, portion)
-            portion.done = max(portion.done, number - 1)
             last = number
         if waiting is not None:
             _close(waiting, portion)
-        if portion.done or waiting is not None:
+        if last:
             portion.done = last
             yield portion
 
     def _add(self, row: Row, number: int, group: str, waiting: _Open | None, portion: Portion) -> _Open | None:
         """Put a row into the open event, or open one; None while no usable row of the group was seen."""
-        line = self._line(row, portion)
-        if line is None:
-            return waiting
-        if waiting is None:
-            batch = self._batch(row, number, group)
-            if batch is None:
-                return None
-            waiting = _Open(group, batch, [])
-        waiting.lines.append(line)
+        try:
+            at = self._time(row.get(self.mapping.time.column, "")) + self._shift_ms
+            line = self._line(row, at, portion)
+            if waiting is None:
+                waiting = _Open(group, self._batch(row, number, group, at), [])
+        except Unusable as reason:
+            self.skipped[str(reason)] += 1
+        else:
+            waiting.lines.append(line)
         return waiting
 
-    def _line(self, row: Row, portion: Portion) -> dict[str, Any] | None:
+    def _line(self, row: Row, at: int, portion: Portion) -> dict[str, Any]:
         item_id = self._item_id(row)
         if not item_id:
-            return self._skip("no item id")
-        if self.mapping.item.price and self._price(row) is None:
-            return self._skip("price does not match")
-        if self.mapping.item.quantity and self._quantity(row) is None:
-            return self._skip("quantity does not match")
-        try:
-            price = float(self._price(row) or 0)
-            quantity = abs(float(self._quantity(row) or 1))
-        except ValueError:
-            return self._skip("price or quantity is no number")
-        self._note_item(item_id, row, price, portion)
+            raise Unusable("no item id")
+        price, quantity = 0.0, 1.0
+        if self.mapping.item.price:
+            price = _number(self._price(row), "price")
+        if self.mapping.item.quantity:
+            quantity = abs(_number(self._quantity(row), "quantity") or 1.0)
+        self._note_item(item_id, row, price, at, portion)
         return {"item_id": item_id, "quantity": quantity, **({"price": price} if price > 0 else {})}
 
-    def _skip(self, reason: str) -> None:
-        self.skipped[reason] += 1
-
-    def _note_item(self, item_id: str, row: Row, price: float, portion: Portion) -> None:
+    def _note_item(self, item_id: str, row: Row, price: float, at: int, portion: Portion) -> None:
         """Items are as their latest row describes them; an empty title or price keeps the earlier one."""
-        known = self._known.get(item_id)
-        title = (self._title(row) or "").strip()
-        category = self._category(row) or ""
-        item = Item(
-            id=item_id,
-            title=title or (known.title if known else item_id),
-            price=price if price > 0 else (known.price if known else None),
-            currency=self._currency,
-            brand=self._brand(row) or "",
-            category=tuple(filter(None, category.split(self.mapping.item.category_separator))),
-            published=known.published if known else self._at(row) / 1000,
+        said = ((self._title(row) or "").strip(), price, self._brand(row) or "", self._category(row) or "")
+        if self._said.get(item_id) == said:
+            return
+        title, price, brand, category = said
+        known = self._items.get(item_id) or self._stored(item_id)
+        base = known or Item(id=item_id, title=item_id, currency=self._currency, published=at / 1000)
+        item = msgspec.structs.replace(
+            base,
+            title=title or base.title,
+            price=price if price > 0 else base.price,
+            brand=brand or base.brand,
+            category=tuple(filter(None, category.split(self.mapping.item.category_separator))) or base.category,
         )
+        if problems := item_problems(item):
+            raise Unusable(f"item{problems[0][0]}: {problems[0][1]}")
+        self._items[item_id], self._said[item_id] = item, said
         if item != known:
-            self._known[item_id] = portion.items[item_id] = item
+            portion.items[item_id] = item
 
-    def _batch(self, row: Row, number: int, group: str) -> dict[str, Any] | None:
-        """The envelope of a new event with its visitor; None for a row without one or without a time."""
+    def _batch(self, row: Row, number: int, group: str, at: int) -> dict[str, Any]:
+        """The envelope of a new event with its visitor."""
         spec, event = self.mapping.visitor, self.mapping.event
         user, session = self._user(row), self._session(row)
-        if not user and (spec.session is None or not session):
-            return self._skip("no visitor")
-        try:
-            at = self._at(row)
-        except ValueError:
-            return self._skip("time cannot be read")
+        if not user and not session:
+            raise Unusable("no visitor")
         self.latest_ms = max(self.latest_ms, at)
         name = "refund" if event.refund_when and self._refund(row) else event.name
-        identity = f"{event.id and row.get(event.id, '') or group}-{number}"
+        identity = f"{(row.get(event.id, '') if event.id else '') or group}-{number}"
         return {
             "consent": spec.consent,
             "purposes": spec.purposes,
@@ -147,9 +160,6 @@ class Translator:
             "region": self._region(row) or "",
             "events": [{"id": identity, "name": name, "ts": at, "params": {"items": []}}],
         }
-
-    def _at(self, row: Row) -> int:
-        return self._time(row[self.mapping.time.column]) + self._shift_ms
 
 
 def _close(waiting: _Open, portion: Portion) -> None:
@@ -176,16 +186,32 @@ def _reader(column: Column | None) -> Callable[[Row], str | None]:
 
 
 def time_reader(spec: TimeSpec) -> Callable[[str], int]:
-    """Text to epoch milliseconds; raises ValueError. Equal texts (lines of one order) are read once."""
-    scale = {"epoch_seconds": 1000, "epoch_milliseconds": 1}.get(spec.format)
-    if scale is not None:
-        return lambda text: int(float(text) * scale)
+    """Text to epoch milliseconds; raises Unusable. Equal texts (lines of one order) are read once."""
+    scale = EPOCHS.get(spec.format, 0)
     zone = ZoneInfo(spec.zone) if spec.zone != "UTC" else UTC
     iso = spec.format == "%Y-%m-%d %H:%M:%S"
 
     @lru_cache(maxsize=1024)
     def read(text: str) -> int:
-        when = datetime.fromisoformat(text) if iso else datetime.strptime(text, spec.format)
-        return int((when if when.tzinfo else when.replace(tzinfo=zone)).timestamp() * 1000)
+        try:
+            if scale:
+                return int(float(text) * scale)
+            when = datetime.fromisoformat(text) if iso else datetime.strptime(text, spec.format)  # noqa: DTZ007  below
+            return int((when if when.tzinfo else when.replace(tzinfo=zone)).timestamp() * 1000)
+        except (ValueError, OverflowError):
+            raise Unusable("time cannot be read") from None
 
     return read
+
+
+def _number(text: str | None, what: str) -> float:
+    """0 where nothing is written."""
+    if text is None:
+        raise Unusable(f"{what} does not match")
+    try:
+        number = float(text or 0)
+    except ValueError:
+        number = math.nan
+    if not math.isfinite(number):
+        raise Unusable(f"{what} is no number")
+    return number

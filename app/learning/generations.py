@@ -31,10 +31,14 @@ class Generations:
         try:
             published = current(self.folder)
             if published is None or published == self._tried:
+                if published == self.serving.id:
+                    self.problem = ""
                 return False
             self._tried = published
             self._swap(published)
         except GenerationUnreadable as damaged:
+            if self.problem == str(damaged):  # said before, and nothing has changed
+                return False
             self.problem = str(damaged)
             logger.error("%s; generation %s keeps serving", damaged, self.serving.id or "(none)")
             return self._fall_back()

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from functools import cached_property
 
 import numpy as np
@@ -14,7 +15,7 @@ from app.learning.sessions import SessionIndex
 from plugins.contract import NO_FLOATS, NO_ITEMS, Floats, Ints
 from store.catalogue import Catalogue
 from store.faults import GenerationUnreadable
-from store.generation import StoredGeneration
+from store.generation import Array, StoredGeneration
 from store.index import ExactIndex, FreshItems, Index, IndexUnusable, VectorIndex, search_all
 
 FRESH_AT_ONCE = 20
@@ -25,7 +26,7 @@ class LearnedModel:
     """Implements `plugins.contract.Model` over a stored generation. Immutable but for the items that came after it."""
 
     def __init__(self, stored: StoredGeneration | None, catalogue: Catalogue, config: Config) -> None:
-        arrays = stored.arrays if stored else {}
+        arrays: Mapping[str, Array] = stored.arrays if stored else {}
         card = stored.card if stored else {}
         self.id = stored.id if stored else ""
         self.card = card
@@ -154,15 +155,13 @@ class LearnedModel:
         return self._content.vector(self._catalogue.item(number))
 
 
-def _part(prefix: str, arrays: dict[str, np.ndarray]) -> dict[str, np.ndarray]:  # type: ignore[type-arg]
+def _part(prefix: str, arrays: Mapping[str, Array]) -> dict[str, Array]:
     return {name.removeprefix(prefix): array for name, array in arrays.items() if name.startswith(prefix)}
 
 
-def _by_region(name: str, arrays: dict[str, np.ndarray]) -> dict[str, Floats]:  # type: ignore[type-arg]
+def _by_region(name: str, arrays: Mapping[str, Array]) -> dict[str, Floats]:
     """ "popularity" is everyone's, "popularity@FR" a region's."""
-    return {
-        key.partition("@")[2]: array for key, array in arrays.items() if key == name or key.startswith(f"{name}@")
-    }
+    return {key.partition("@")[2]: array for key, array in arrays.items() if key == name or key.startswith(f"{name}@")}
 
 
 def _index(stored: StoredGeneration | None, name: str, vectors: Floats | None) -> Index | None:

@@ -8,6 +8,7 @@ from pathlib import Path
 
 from app.config import Config
 from app.learning.dataset import MAY_LEARN, Dataset, DatasetBuilder
+from app.privacy.gatekeeper import ConsentSignal, Gatekeeper
 from store.clock import Clock
 from store.database import open_reader
 from store.event_log import SqliteEventLog
@@ -39,13 +40,21 @@ def read_dataset(config: Config, folder: Path, items: int, clock: Clock) -> tupl
             since=now - options.window_days * DAY,
             max_items_per_person=options.max_items_per_person,
         )
-        # What was collected under `training` counts only while its person still agrees.
-        consents = {person: consent for person, consent in people.consents() if consent & MAY_LEARN}
+        consents = _in_force(config, people, now)
         for _, event in log.scan():
             if event.person in consents:
                 builder.add_event(event)
         asyncio.run(_add_purchases(config, folder, consents, builder))
     return builder.build(), now
+
+
+def _in_force(config: Config, people: PersonStore, now: float) -> dict[int, int]:
+    """Person -> purposes, of those who may be learned from: what was collected under `training` counts only while its
+    person still agrees, the decision is not too old, and the policy of the shop's own jurisdiction allows it."""
+    gatekeeper, nothing_said = Gatekeeper(config.consent), ConsentSignal()
+    allowed = {row.surrogate: row.consent & int(gatekeeper.allow(nothing_said, row, now).purposes)
+               for row in people.consents()}  # fmt: skip
+    return {person: purposes for person, purposes in allowed.items() if purposes & MAY_LEARN}
 
 
 async def _add_purchases(config: Config, folder: Path, consents: dict[int, int], builder: DatasetBuilder) -> None:

@@ -62,7 +62,7 @@ def train(config: Config, config_path: Path, progress: Progress) -> dict[str, An
     started = perf_counter()
     home = folder / "generations"
     with only_trainer(home):
-        draft = _timed("read", progress, lambda: _draft(config, folder))
+        draft: Draft = _timed("read", progress, lambda: _draft(config, folder))
         for name, step in steps_of(config, draft.dataset):
             _timed(name, progress, lambda step=step: step(draft))  # type: ignore[misc]
         generation = next_id(home, draft.now)
@@ -101,7 +101,8 @@ def learn_content(draft: Draft) -> None:
     options = draft.config.training
     fitted = content.fit(items, dimensions=options.content_dimensions, seed=options.seed)
     draft.arrays |= {f"content.{name}": array for name, array in fitted.items()}
-    _index(draft, "content", fitted["vectors"], np.flatnonzero(draft.catalogue.servable))
+    vectors = fitted["vectors"].astype(np.float32, copy=False)
+    _index(draft, "content", vectors, np.flatnonzero(draft.catalogue.servable))
 
 
 def learn_popularity(draft: Draft) -> None:
@@ -212,11 +213,10 @@ def only_trainer(home: Path) -> Iterator[None]:
     home.mkdir(mode=0o700, parents=True, exist_ok=True)
     handle = os.open(home / "training.lock", os.O_CREAT | os.O_RDWR, 0o600)
     try:
-        fcntl.flock(handle, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        try:
+            fcntl.flock(handle, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except BlockingIOError:
+            raise NothingToLearn("another training is running; wait for it to end") from None
         yield
-    except BlockingIOError:
-        raise NothingToLearn("another training is running; wait for it to end") from None
     finally:
         os.close(handle)
-
-

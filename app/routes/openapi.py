@@ -90,6 +90,6 @@ def _parameters(operation: Operation) -> list[dict[str, Any]]:
     ]
 
 
-def _schema(kind: Any) -> dict[str, Any]:
+def _schema(kind: object) -> dict[str, Any]:
     (schema,), _ = msgspec.json.schema_components([kind], ref_template=REF)
     return schema
