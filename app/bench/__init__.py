@@ -1,0 +1,1 @@
+"""The benchmark world, and what is measured in it (`make bench`)."""
