@@ -13,7 +13,7 @@ from plugins.contract import Candidates, Context, Floats, Ints, hookimpl, scaled
 class Plugin:
     """Sums the learned neighbours of every history item, weighted by how much it meant."""
 
-    reason: ClassVar = ("history", "Because you viewed {anchor}")
+    reason: ClassVar = ("history", "Because you {did} {anchor}")
 
     @hookimpl
     def retrieve(self, context: Context, limit: int) -> Ints | None:

@@ -12,7 +12,7 @@ from plugins.contract import Candidates, Context, Floats, Ints, hookimpl, scaled
 class Plugin:
     """VMIS-kNN (Kersbergen et al., SIGMOD 2022) over the items of the visit; see app/learning/sessions.py."""
 
-    reason: ClassVar = ("co_viewed", "Others who viewed {anchor} went on to this")
+    reason: ClassVar = ("co_viewed", "Others who {did} {anchor} went on to this")
 
     @hookimpl
     def retrieve(self, context: Context, limit: int) -> Ints:

@@ -36,8 +36,9 @@ def reasons_of(plugins: Plugins, ranking: Ranking, context: Context) -> list[Rea
     reasons = []
     for position, (code, text) in enumerate(told):
         if "{anchor}" in text:
-            named = title(int(anchors[position])) if anchors is not None else ""
-            text = text.replace("{anchor}", named) if named else ""
+            anchor = int(anchors[position]) if anchors is not None else -1
+            named = title(anchor)
+            text = text.replace("{anchor}", named).replace("{did}", _did(context, anchor)) if named else ""
         elif "{page}" in text:
             named = title(context.item) if context.item >= 0 else "what is in your cart"
             text = text.replace("{page}", named) if named else ""
@@ -79,6 +80,12 @@ def _anchors(ranking: Ranking, context: Context) -> Ints:
         anchors[places.take(here)] = visitor.history.take(links.source.take(here))
     anchors[anchors == ranking.items] = -1
     return anchors
+
+
+def _did(context: Context, anchor: int) -> str:
+    """What the visitor did with an item of their history: "bought" where only the vault knows of it."""
+    visitor = context.visitor
+    return "bought" if anchor in visitor.bought and anchor not in visitor.viewed else "viewed"
 
 
 def _title(context: Context, number: int) -> str:
