@@ -140,6 +140,7 @@ async def test_the_words_of_a_search_never_stand_in_an_address(page: Page, addre
     await expect(page.get_by_role("heading", name="tumbling zebra")).to_be_visible()
     await page.get_by_role("searchbox").fill("runing")
     await expect(page.locator("#results li").first).to_contain_text("Runn")
+    await expect(page.locator("#search-note")).to_contain_text("not “runing”")
     await page.get_by_role("link", name="Cart, 0 items").click()
     await page.wait_for_url("**/demo/cart")
     assert not [url for url in urls if "zebra" in url or "runing" in url]

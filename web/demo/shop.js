@@ -188,7 +188,8 @@ if (results) {
     $('search-title').textContent = `\u201c${query}\u201d`;
     const count = found.total ?? found.items.length;
     const order = found.strategy == 'personalized' ? 'yours first' : 'in the order most people would want';
-    $('search-note').textContent = `${count} ${count == 1 ? 'match' : 'matches'}, ${order}.`;
+    const meant = Object.entries(found.corrected || {}).map(([typed, word]) => `Searched for \u201c${word}\u201d, not \u201c${typed}\u201d. `);
+    $('search-note').textContent = `${meant.join('')}${count} ${count == 1 ? 'match' : 'matches'}, ${order}.`;
     const list = make('ul', null, 'grid');
     list.setAttribute('role', 'list');
     list.dataset.pzList = 'search';
