@@ -29,10 +29,10 @@ class NodeOptions(msgspec.Struct, frozen=True):
     """Items of the catalogue, deleted ones included."""
     vault_entries: Positive = 1_000
     """Entries of a person's vault per category; the oldest go first."""
-    group_max: Positive = 512
-    """At most this many waiting writes in one transaction."""
-    queue: Positive = 2048
-    """Writes waiting for the disk; more answers 503."""
+    group_max: Positive = 2_048
+    """At most this many waiting events in one transaction."""
+    queue: Positive = 20_000
+    """Events waiting for the disk; more answers 503."""
 
 
 _ADDRESS = re.compile(r"(\[[0-9a-fA-F:.]+\]|[^:\[\]]*):(\d{1,5})")
