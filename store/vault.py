@@ -43,6 +43,7 @@ _DECODERS: dict[Purpose, Callable[[bytes], Sequence[Entry]]] = {
     Purpose.LOCATION: msgspec.msgpack.Decoder(list[Place]).decode,
 }
 _READS = {category: f"SELECT body FROM {table} WHERE person = ?" for category, table in _TABLES.items()}
+_REPLACE = "ON CONFLICT(person) DO UPDATE SET body = excluded.body"
 CATEGORY_NAMES = {category: name for name, category in PURPOSE_NAMES.items() if category in _TABLES}
 """How `LoggedEvent.sealed` names a category: Purpose.PURCHASES -> "vault.purchases"."""
 _NONCE = 12
@@ -137,11 +138,33 @@ class VaultStore:
                 body = self.seal(person, category, entries[-self._most :])
                 rows.setdefault(category, []).append((person, body))
         for category, changed in rows.items():
-            transaction.insert(
-                f"INSERT INTO {_TABLES[category]}(person, body)",
-                sorted(changed),
-                "ON CONFLICT(person) DO UPDATE SET body = excluded.body",
-            )
+            transaction.insert(f"INSERT INTO {_TABLES[category]}(person, body)", sorted(changed), _REPLACE)
+
+    async def expire(self, category: Purpose, before: int, after: int, rows: int) -> tuple[int | None, int]:
+        """Remove entries older than `before` (epoch seconds) from the next `rows` people above the number `after`.
+
+        Returns where the next slice begins (None: the end was reached) and how many entries went. What nobody can
+        open any more goes too.
+        """
+        table, gone = _TABLES[category], 0
+        changed: list[tuple[int, bytes]] = []
+        empty: list[int] = []
+        async with self._database.transaction() as transaction:
+            sql = f"SELECT person, body FROM {table} WHERE person > ? ORDER BY person LIMIT ?"
+            found = self._reader.execute(sql, (after, rows)).fetchall()
+            for person, body in found:
+                entries = self.open(person, category, body) or []
+                kept = [entry for entry in entries if entry.at >= before]
+                gone += len(entries) - len(kept)
+                if not kept:
+                    empty.append(person)
+                elif len(kept) < len(entries):
+                    changed.append((person, self.seal(person, category, kept)))
+            transaction.insert(f"INSERT INTO {table}(person, body)", changed, _REPLACE)
+            if empty:
+                marks = ",".join("?" * len(empty))
+                transaction.later(f"DELETE FROM {table} WHERE person IN ({marks})", empty)
+        return (found[-1][0] if len(found) == rows else None), gone
 
     async def remove(self, people: Sequence[int]) -> None:
         """Delete everything kept of these people; their keys have to go first (`KeyRing.destroy_data_keys`)."""

@@ -1,4 +1,4 @@
-"""Removes what has outlived its time to live: whole days of events, counted event ids, visits, people not seen again."""
+"""Removes what has outlived its time to live: events, counted event ids, visits, people, entries of the vault."""
 
 from __future__ import annotations
 
@@ -11,10 +11,13 @@ from app.ingest.recorder import CONSUMER
 from app.node import Node
 from store.database import Transaction
 from store.expiry import Slice, end_visits, expire_event_ids, find_expired_people, remove_people
+from store.vault import CATEGORY_NAMES
 
 DAY = 86_400
 ROWS = 500
 """Rows looked at in one turn of the writer; about two milliseconds."""
+VAULT_ROWS = 32
+"""People decrypted in one turn of the event loop; about a millisecond."""
 
 
 async def sweep(node: Node) -> Counter[str]:
@@ -23,6 +26,7 @@ async def sweep(node: Node) -> Counter[str]:
     await _drop_days(node, removed)
     await _forget_event_ids(node, removed)
     await _forget_people(node, removed)
+    await _empty_vault(node, removed)
     counter = node.metrics.counter("retention_removed", "What retention removed, by kind.", ["kind"])
     for kind, count in removed.items():
         counter.labels(kind).inc(count)
@@ -67,6 +71,16 @@ async def _forget_people(node: Node, removed: Counter[str]) -> None:
             removed["people"] += len(found.gone)
 
     await _slices(node, lambda transaction, after: find_expired_people(transaction, unseen, idle, after, ROWS), forget)
+
+
+async def _empty_vault(node: Node, removed: Counter[str]) -> None:
+    before = int(node.clock.now() - node.config.retention.vault_days * DAY)
+    for category, name in CATEGORY_NAMES.items():
+        after: int | None = -1
+        while after is not None:
+            after, gone = await node.vault.expire(category, before, after, VAULT_ROWS)
+            removed[name] += gone
+            await asyncio.sleep(0)
 
 
 async def _slices(
