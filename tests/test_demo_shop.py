@@ -26,7 +26,7 @@ from app.demo.pictures import DRAWINGS, mix
 from app.demo.queries import misspell
 from app.demo.shelf import read_shelf
 from app.demo.shoppers import generate_shoppers
-from app.demo.storefront_words import BANNERS, CATEGORY_LINES
+from app.demo.storefront_words import CATEGORY_LINES
 from app.demo.taxonomy import COMPLEMENTS, SUBCATEGORIES, TOPS
 from store import records
 
@@ -345,7 +345,6 @@ def test_wool_is_liked_better_in_january_than_in_july(catalogue: list[Item]) -> 
 def test_names_in_the_tables_exist() -> None:
     paths = {sub.path for sub in SUBCATEGORIES}
     assert set(COMPLEMENTS) | {other for others in COMPLEMENTS.values() for other in others} <= paths
-    assert {banner.path.split("/")[0] for banner in BANNERS} <= set(TOPS)
     assert all(wants(f"{habit}:1").any() for habit in HABITS)
     with pytest.raises(ValueError, match="'runing' is neither"):
         wants("runing:1")

@@ -17,9 +17,10 @@ from app.config import parse_config
 from app.demo import generate_catalogue
 from app.node import Node, open_node
 from app.routes import create_app
+from app.serving.money import money
 from app.storefront.assets import AssetsMissing, load_assets
 from app.storefront.basket import QUANTITY_AT_MOST, changed_basket, read_basket, write_basket
-from app.storefront.cards import card_of, money
+from app.storefront.cards import card_of
 from store.records import Item
 
 pytestmark = pytest.mark.anyio

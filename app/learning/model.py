@@ -59,7 +59,7 @@ class LearnedModel:
         try:
             model = cls(stored, catalogue, config)
             model.probe()
-        except (IndexUnusable, KeyError, ValueError, IndexError) as error:
+        except (IndexUnusable, KeyError, ValueError, IndexError, TypeError, AttributeError) as error:
             raise GenerationUnreadable(stored.folder, f"does not answer ({error}); train again") from error
         return model
 

@@ -16,9 +16,10 @@ from starlette.routing import Route
 from app.demo.item import Item as DemoItem
 from app.demo.pictures import picture
 from app.problem import Problem
+from app.serving.money import money
 from app.storefront.aisles import PAGE_SIZE, SORTS
 from app.storefront.basket import changed_basket, read_basket, write_basket
-from app.storefront.cards import card_of, money
+from app.storefront.cards import card_of
 from app.storefront.pages import REGIONS, Page, data_block
 from app.storefront.shop import Line, Storefront
 

@@ -10,6 +10,7 @@ from urllib.parse import urlsplit
 from jinja2 import Environment, FileSystemLoader, StrictUndefined, Template
 
 import web
+from app.serving.money import money
 from app.serving.recommend import Shelf
 from store.catalogue import Catalogue
 from store.records import Item
@@ -53,8 +54,8 @@ def card_of(item: Item, reason: str) -> Card:
         _safe(item.url),
         _safe(item.image),
         amount,
-        _money(amount, item.currency),
-        _money(item.price, item.currency) if reduced else "",
+        money(amount, item.currency) if amount is not None else "",
+        money(item.price, item.currency) if reduced and item.price is not None else "",
         item.currency,
         reason,
     )
@@ -73,7 +74,3 @@ def _safe(url: str) -> str:
         return url if urlsplit(url).scheme in ("", "http", "https") else ""
     except ValueError:
         return ""
-
-
-def _money(amount: float | None, currency: str) -> str:
-    return "" if amount is None else f"{amount:,.2f} {currency}".strip()

@@ -5,8 +5,9 @@ from __future__ import annotations
 from collections.abc import Awaitable, Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 
+from app.serving.money import money
 from app.storefront.aisles import STAGE, Aisles
-from app.storefront.cards import Card, card_of, money
+from app.storefront.cards import Card, card_of
 from app.storefront.pages import Page, Shelf, Templates
 from store.catalogue import Catalogue
 from store.records import Ints, Item
