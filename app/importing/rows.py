@@ -6,7 +6,9 @@ import csv
 import gzip
 import hashlib
 import io
+import zlib
 from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from pathlib import Path
 from typing import IO
 
@@ -41,10 +43,10 @@ def digest(files: Sequence[Path]) -> str:
 
 
 def count_lines(files: Sequence[Path]) -> int:
-    """About how many rows are to come, for the progress bar."""
+    """About how many rows are to come, for the progress bar. Raises CannotImport for damaged gzip."""
     lines = 0
     for path in files:
-        with _open(path) as file:
+        with _open(path) as file, _whole(path):
             while block := file.read(1 << 20):
                 lines += block.count(b"\n")
         lines -= 1
@@ -58,7 +60,7 @@ def read_rows(files: Sequence[Path], mapping: Mapping, skip: int = 0) -> Iterato
     """
     number = 0
     for path in files:
-        with _open(path) as raw, io.TextIOWrapper(raw, mapping.files.encoding, newline="") as text:
+        with _whole(path), _open(path) as raw, io.TextIOWrapper(raw, mapping.files.encoding, newline="") as text:
             reader = csv.reader(text, delimiter=mapping.files.delimiter)
             try:
                 header = next(reader, [])
@@ -75,8 +77,14 @@ def read_rows(files: Sequence[Path], mapping: Mapping, skip: int = 0) -> Iterato
                 ) from None
             except csv.Error as error:
                 raise CannotImport(f"{path}: near row {number + 1}: {error}") from None
-            except (EOFError, gzip.BadGzipFile) as error:
-                raise CannotImport(f"{path}: near row {number + 1}: cut short or no gzip: {error}") from None
+
+
+@contextmanager
+def _whole(path: Path) -> Iterator[None]:
+    try:
+        yield
+    except (EOFError, gzip.BadGzipFile, zlib.error) as error:
+        raise CannotImport(f"{path}: cut short or no gzip: {error}") from None
 
 
 def _open(path: Path) -> IO[bytes]:
