@@ -33,6 +33,7 @@ from store.keys import KeyRing, open_keys
 from store.person import PersonStore
 from store.search_index import SearchIndex
 from store.shop import ShopStore, open_shop
+from store.suppression import Suppression
 from store.vault import VaultStore, open_vault
 
 PAGES_PER_MB = 256
@@ -56,6 +57,7 @@ class Node:
     database: Database
     """person.db's writing connection; everything but the intake's writer goes through `intake.writer.exclusive`."""
     person: PersonStore
+    suppression: Suppression
     log: SqliteEventLog
     vault: VaultStore
     shop: ShopStore
@@ -149,9 +151,10 @@ def _intake(node: Node) -> Intake:
         attribute=attribute, meter=meter,
     )  # fmt: skip
     recorder = Recorder(
-        person=node.person, log=node.log, vault=node.vault, keys=node.keys, catalogue=node.catalogue,
+        person=node.person, suppression=node.suppression, log=node.log, vault=node.vault, keys=node.keys,
+        catalogue=node.catalogue,
         gatekeeper=lambda: node.gatekeeper, plugins=node.plugins, options=config.features, clock=node.clock,
-        meter=meter,
+        meter=meter, raw_events_days=config.retention.raw_events_days,
     )  # fmt: skip
     return Intake(
         database=node.database, preparation=preparation, recorder=recorder, event_log=node.log, vault=node.vault,
@@ -183,6 +186,7 @@ async def _open_stores(node: Node, stack: AsyncExitStack) -> None:
     reader = open_reader(person_file, cache_mb=cache)
     stack.callback(reader.close)
     node.person = PersonStore(reader)
+    node.suppression = Suppression(reader)
     node.log = SqliteEventLog(reader)
     node.clock.observe(node.log.latest_ms())
     node.vault = await stack.enter_async_context(

@@ -41,6 +41,9 @@ class EventLog(Protocol):
     def epoch(self) -> str:
         """Names this log: positions of another epoch mean nothing here."""
 
+    def kept_days(self) -> set[int]:
+        """The days (since 1970) of which anything is still kept."""
+
 
 @lru_cache(maxsize=4096)
 def _table(day: int) -> str:
@@ -126,6 +129,10 @@ class SqliteEventLog:
     def days(self) -> list[date]:
         """The days (UTC, of event time) that have a table, oldest first."""
         return sorted(_date(table) for table in self._read_tables())
+
+    def kept_days(self) -> set[int]:
+        """The days (since 1970) that have a table."""
+        return {(day - date(1970, 1, 1)).days for day in self.days()}
 
     def scan(self, days: Iterable[date] | None = None) -> Iterator[Numbered]:
         """Every event of these days (None = all), a day after the other, for training: give it a reader of its own."""

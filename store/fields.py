@@ -37,6 +37,8 @@ _PROFILE = "retention.profile_days"
 _SESSION = "features.idle_minutes"
 _DEDUP = "retention.dedup_days"
 _VAULT = "retention.vault_days"
+_SUPPRESSED = "erasure.suppress_days"
+_REQUESTS = "erasure.request_log_days"
 _KEPT = Purpose.SESSION | Purpose.PROFILE
 _VAULTED = Purpose.PURCHASES | Purpose.SEARCHES | Purpose.LOCATION
 
@@ -53,6 +55,45 @@ FIELDS: tuple[PersonalField, ...] = (
     PersonalField("last contact", "person.db", "profiles", "seen", _KEPT, "behaviour", _PROFILE, "event"),
     PersonalField("visit", "person.db", "profiles", "session", Purpose.SESSION, "behaviour", _SESSION, "derived"),
     PersonalField("features", "person.db", "profiles", "profile", Purpose.PROFILE, "preferences", _PROFILE, "derived"),
+    PersonalField("trace", "person.db", "profiles", "trace", _KEPT, "identifier", _PROFILE, "derived"),
+    PersonalField(
+        "erased person", "person.db", "suppressed", "key", Purpose.NONE, "identifier", _SUPPRESSED, "derived"
+    ),
+    PersonalField("erased at", "person.db", "suppressed", "erased_ms", Purpose.NONE, "consent", _SUPPRESSED, "consent"),
+    PersonalField(
+        "decided anew", "person.db", "suppressed", "lifted_ms", Purpose.NONE, "consent", _SUPPRESSED, "consent"
+    ),
+    PersonalField("erased until", "person.db", "suppressed", "until", Purpose.NONE, "consent", _SUPPRESSED, "derived"),
+    PersonalField(
+        "asked by", "person.db", "privacy_requests", "subject", Purpose.NONE, "encrypted", _REQUESTS, "event"
+    ),
+    PersonalField(
+        "commitment to who asked",
+        "person.db",
+        "privacy_requests",
+        "commitment",
+        Purpose.NONE,
+        "identifier",
+        _REQUESTS,
+        "derived",
+    ),
+    *(
+        PersonalField(
+            f"request {column}", "person.db", "privacy_requests", column, Purpose.NONE, "request", _REQUESTS, "consent"
+        )
+        for column in (
+            "id",
+            "kind",
+            "jurisdiction",
+            "state",
+            "opened",
+            "acknowledge_by",
+            "due",
+            "extended",
+            "closed",
+            "receipt",
+        )
+    ),
     PersonalField("counted event", "person.db", "seen", "id", Purpose.NONE, "identifier", _DEDUP, "derived"),
     PersonalField("counted on", "person.db", "seen", "day", Purpose.NONE, "behaviour", _DEDUP, "event"),
     PersonalField("event order", "person.db", "events_*", "seq", _KEPT, "behaviour", _EVENT, "event"),
@@ -77,6 +118,7 @@ NOT_PERSONAL: frozenset[tuple[str, str]] = frozenset(
         ("person.db", "event_log"),  # how long the log is
         ("person.db", "positions"),  # how far its consumers are
         ("person.db", "imports"),  # how far files were read
+        ("person.db", "sagas"),  # work not finished yet, sealed under the node key
         ("vault.db", "applied"),
         ("keys.db", "epoch_keys"),
         ("keys.db", "secrets"),

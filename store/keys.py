@@ -83,6 +83,11 @@ class KeyRing:
     def _pseudonym(self, key: bytes, kind: str, name: str) -> bytes:
         return hmac.digest(key, f"{self._tenant}|{kind}|{name}".encode("utf-8", "surrogatepass"), "sha256")[:16]
 
+    def suppression_keys(self, kind: str, name: str) -> list[int]:
+        """Under which numbers an erased person is remembered, one for every live epoch, newest first."""
+        pseudonyms = self.pseudonyms(kind, name, Domain.SUPPRESSION)
+        return [int.from_bytes(pseudonym[:8], "big") >> 1 for pseudonym in pseudonyms]
+
     def session_hash(self, session: str) -> int:
         """63 bits that stand for a visit in the log; keyed BLAKE2b."""
         text = session.encode("utf-8", "surrogatepass")

@@ -24,16 +24,18 @@ _READ = f"""
 
 _RESOLVE = f"""
     WITH wanted(key) AS (VALUES {{values}})
-    SELECT p.pseudonym, f.surrogate, f.consent, f.consent_version, f.consent_at, f.seen, f.session, f.profile
+    SELECT p.pseudonym, f.surrogate, f.consent, f.consent_version, f.consent_at, f.seen, f.session, f.profile,
+           f.trace
     FROM wanted
     CROSS JOIN people AS p ON p.key BETWEEN wanted.key AND wanted.key + {_WINDOW - 1}
     CROSS JOIN profiles AS f ON f.surrogate = p.surrogate"""
 
-_SAVE_HEAD = "INSERT INTO profiles(surrogate, consent, consent_version, consent_at, seen, session, profile)"
+_SAVE_HEAD = "INSERT INTO profiles(surrogate, consent, consent_version, consent_at, seen, session, profile, trace)"
 _SAVE_TAIL = """
     ON CONFLICT(surrogate) DO UPDATE SET
         consent = excluded.consent, consent_version = excluded.consent_version, consent_at = excluded.consent_at,
-        seen = excluded.seen, session = excluded.session, profile = excluded.profile"""
+        seen = excluded.seen, session = excluded.session, profile = excluded.profile,
+        trace = excluded.trace"""
 
 
 def key_of(pseudonym: bytes) -> int:
@@ -110,7 +112,10 @@ class PersonStore:
             transaction.insert("INSERT INTO people(key, pseudonym, surrogate)", sorted(people))
         if rows:
             values = [
-                (row.surrogate, row.consent, row.consent_version, row.consent_at, row.seen, row.session, row.profile)
+                (
+                    row.surrogate, row.consent, row.consent_version, row.consent_at, row.seen, row.session,
+                    row.profile, row.trace,
+                )
                 for row in rows
             ]
             transaction.insert(_SAVE_HEAD, values, _SAVE_TAIL)

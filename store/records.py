@@ -100,6 +100,8 @@ class LoggedEvent(msgspec.Struct, frozen=True, array_like=True):
     trust: int = 1
     """0 none, 1 consented session, 2 signed-in, 3 server-signed."""
     sealed: dict[str, bytes] = {}
+    counted: int = 0
+    """Its hash among the counted ids, so that erasing the event forgets that too; 0 where it was not counted."""
 
 
 class SessionState(msgspec.Struct, array_like=True):
@@ -147,3 +149,5 @@ class PersonRow(msgspec.Struct):
     seen: int = 0
     session: bytes | None = None
     profile: bytes | None = None
+    trace: bytes | None = None
+    """Where the person's rows lie in the log (store/trace.py); read in the writer's turn only."""

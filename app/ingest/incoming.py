@@ -29,6 +29,13 @@ class Draft:
     value: float = 0.0
     placement: str = ""
     request: str = ""
+    counted: int = 0
+    """Its hash among the counted ids."""
+
+    @property
+    def earliest_ms(self) -> int:
+        """When it happened at the earliest: a batch that is sent again word for word looks no younger."""
+        return min(self.at_ms, self.sent_ms)
 
 
 @dataclass(slots=True)
@@ -50,6 +57,10 @@ class Incoming:
     """Said by the policy alone; a recorded decision may say otherwise."""
     consent_update_ms: int | None = None
     """When the person decided, where the batch says so."""
+    decided_ms: int = 0
+    """The same, the earlier of the sender's word and the server's: what a tombstone is lifted by."""
+    tombstones: tuple[int, ...] = ()
+    """Where it would stand that this visitor was erased."""
     drafts: list[Draft] = field(default_factory=list)
     results: list[EventResult | None] = field(default_factory=list)
 

@@ -1,7 +1,7 @@
 """The people a group of batches is about: their rows, opened once, changed in memory, written once."""
 
 import secrets
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 
 from app.features.options import FeatureOptions
 from app.features.update import AffinityNaming, apply_event, merge_extra
@@ -11,6 +11,7 @@ from app.privacy.gatekeeper import Decision, Gate
 from app.privacy.identity import whose
 from plugins.manager import Plugins
 from store.records import LoggedEvent, PersonRow, ProfileFeatures, Purpose, SessionState
+from store.trace import extend, kept_days, read_trace, write_trace
 
 _SESSION, _PROFILE = int(Purpose.SESSION), int(Purpose.PROFILE)
 
@@ -52,6 +53,11 @@ class Known:
             changes = plugins.update_features(self._profile, event)
             if changes:
                 merge_extra(self._profile, changes, options)
+
+    def trace(self, rows: Iterable[tuple[int, int]], oldest_day: int, days: Callable[[], set[int]]) -> None:
+        """Note where in the log (day, sequence number) the person's new rows lie; days that are gone leave."""
+        runs = extend(kept_days(read_trace(self.row.trace), oldest_day, days), rows)
+        self.row.trace = write_trace(runs)
 
     def written(self) -> PersonRow:
         """The row as it is to be stored."""

@@ -6,7 +6,7 @@ event is counted once, and whoever was told "accepted" finds it after any crash.
 
 import asyncio
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from time import perf_counter
 from typing import NamedTuple
 
@@ -17,7 +17,7 @@ from app.ingest.incoming import Draft, Incoming
 from app.ingest.known import Known, People
 from app.ingest.meter import IngestMeter
 from app.ingest.wire import DropReason, EventResult
-from app.privacy.gatekeeper import Decision, Gate
+from app.privacy.gatekeeper import NOTHING, Decision, Gate
 from plugins.manager import Plugins
 from store.catalogue import Catalogue
 from store.clock import Clock
@@ -26,6 +26,7 @@ from store.event_log import EventLog
 from store.keys import KeyRing
 from store.person import PersonStore
 from store.records import VAULT, LoggedEvent, Purchase, Purpose
+from store.suppression import Suppression, Tombstone
 from store.vault import CATEGORY_NAMES, Entry, Place, Search, VaultStore
 
 CONSUMER = "features"
@@ -34,6 +35,7 @@ _LASTING = int(Purpose.SESSION | Purpose.PROFILE)
 _SLICE_SECONDS = 0.001
 """How long the event loop is kept from answering shoppers at a stretch."""
 _SIGN = {"purchase": 1.0, "refund": -1.0}
+_DAY_MS = 86_400_000
 Vaulted = dict[Purpose, list[Entry]]
 
 
@@ -81,6 +83,7 @@ class Recorder:
         self,
         *,
         person: PersonStore,
+        suppression: Suppression,
         log: EventLog,
         vault: VaultStore,
         keys: KeyRing,
@@ -90,8 +93,12 @@ class Recorder:
         options: FeatureOptions,
         clock: Clock,
         meter: IngestMeter,
+        raw_events_days: float,
     ) -> None:
+        """`raw_events_days`: how long the log's days are kept."""
         self._person = person
+        self._suppression = suppression
+        self._raw_days = raw_events_days
         self._log = log
         self._vault = vault
         self._keys = keys
@@ -113,7 +120,13 @@ class Recorder:
             if pseudonym is not None
         }
         people = People(await self._person.resolve(asked), self._gatekeeper())
-        works = [self._admit(incoming, people) for incoming in group]
+        erased = self._suppression.find(key for incoming in group for key in incoming.tombstones)
+        works = []
+        for incoming in group:
+            tombstones = [erased[key] for key in incoming.tombstones if key in erased] if erased else []
+            if tombstones:
+                incoming = self._without_erased(transaction, incoming, tombstones, erased)
+            works.append(self._admit(incoming, people))
         drafts = sum(len(work.incoming.drafts) for work in works)
         started = self._timed("consent_record", drafts, started)
         await self._deduplicate(transaction, works)
@@ -129,8 +142,32 @@ class Recorder:
         self._meter.step(step, events, now - started)
         return now
 
+    def _without_erased(
+        self, transaction: Transaction, incoming: Incoming, tombstones: list[Tombstone], erased: dict[int, Tombstone]
+    ) -> Incoming:
+        """The batch without what an erased person left behind, or sends without having decided anew.
+
+        The copy keeps a retried group repeatable; `erased` learns of the decision for the batches that follow.
+        """
+        incoming = replace(incoming, drafts=list(incoming.drafts), results=list(incoming.results))
+        if incoming.consent_update_ms is not None and self._gatekeeper().decided(incoming.signal):
+            down = [tomb for tomb in tombstones if not tomb.lifted_ms]
+            if down and all(incoming.decided_ms > tomb.erased_ms for tomb in down):
+                self._suppression.lift(transaction, [tomb.key for tomb in down], incoming.decided_ms)
+                erased.update({tomb.key: tomb._replace(lifted_ms=incoming.decided_ms) for tomb in down})
+                tombstones = [erased[tomb.key] for tomb in tombstones]
+        for draft in incoming.drafts:
+            if not all(tomb.lets_pass(draft.earliest_ms) for tomb in tombstones):
+                incoming.drop(draft, DropReason.ERASED)
+        incoming.drafts = [draft for draft in incoming.drafts if incoming.results[draft.place] is None]
+        if not any(draft.name == "consent_update" for draft in incoming.drafts):
+            incoming.consent_update_ms = None
+        return incoming
+
     def _admit(self, incoming: Incoming, people: People) -> _Work:
         """The consent gate: signal and record together, and a decision the batch itself brings."""
+        if not incoming.drafts:
+            return _Work(incoming, None, NOTHING, list(incoming.results), [], [], [])
         person, decision = people.admit(incoming)
         work = _Work(incoming, person, decision, list(incoming.results), [], [], [])
         for draft in incoming.drafts:
@@ -158,6 +195,7 @@ class Recorder:
             for draft, number in zip(work.kept, work.ids, strict=True):
                 if number in fresh:
                     fresh.discard(number)
+                    draft.counted = number
                     kept.append(draft)
                 else:
                     work.results[draft.place] = EventResult(draft.id, "duplicate")
@@ -198,6 +236,7 @@ class Recorder:
             placement=draft.placement,
             request=draft.request,
             trust=incoming.trust,
+            counted=draft.counted,
         )
 
     def _vault_owners(self, works: list[_Work]) -> set[int]:
@@ -227,13 +266,23 @@ class Recorder:
         if events:
             last = await self._log.append(transaction, events)
             sequence = last - len(events)
+            traced: dict[int, tuple[Known, list[tuple[int, int]]]] = {}
             for work in works:
                 for event in work.events:
                     sequence += 1
                     if event.sealed:
                         work.sealed_at = sequence
+                    assert work.person is not None
+                    rows = traced.setdefault(event.person, (work.person, []))[1]
+                    rows.append((event.at_ms // _DAY_MS, sequence))
+            self._trace(traced)
             self._person.advance(transaction, CONSUMER, last)
         self._person.save(transaction, [person.written() for person in people.changed()], people.new())
+
+    def _trace(self, traced: dict[int, tuple[Known, list[tuple[int, int]]]]) -> None:
+        oldest = int(self._clock.now() / 86_400 - self._raw_days)
+        for person, rows in traced.values():
+            person.trace(rows, oldest, self._log.kept_days)
 
     def _recorded(self, work: _Work) -> Recorded:
         results = [result for result in work.results if result is not None]

@@ -127,6 +127,7 @@ class Preparation:
             location=batch.location if at_most & _LOCATION else None,
             gpc_honoured=gpc and self._gatekeeper().allow(signal, None, now_ms / 1000).gpc_honoured,
             results=[None] * len(batch.events),
+            tombstones=self._tombstones(batch),
         )
 
     def _persons(self, batch: BatchOnWire, key: ApiKey) -> Persons:
@@ -138,6 +139,11 @@ class Preparation:
             trusted=key.kind == "server",
         )
         return persons_of(claim, self._keys)
+
+    def _tombstones(self, batch: BatchOnWire) -> tuple[int, ...]:
+        """Under every id the batch names, proved or not: a no costs nobody anything."""
+        named = (("user", batch.user), ("anon", batch.anon), ("session", batch.session))
+        return tuple(key for kind, name in named if name for key in self._keys.suppression_keys(kind, name))
 
     def _key_allows(self, draft: Draft, incoming: Incoming) -> Draft | DropReason:
         if draft.name not in EVENT_NAMES:
@@ -159,7 +165,7 @@ class Preparation:
 
     def _consent_signal(self, draft: Draft, incoming: Incoming) -> Draft | DropReason:
         if draft.name == "consent_update":
-            incoming.consent_update_ms = draft.at_ms
+            incoming.consent_update_ms, incoming.decided_ms = draft.at_ms, draft.earliest_ms
             return draft
         if incoming.at_most:
             return draft

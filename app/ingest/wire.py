@@ -38,6 +38,7 @@ class DropReason(StrEnum):
     NO_VISITOR = "no_visitor"
     UNKNOWN_ITEM = "unknown_item"
     REJECTED = "rejected"
+    ERASED = "erased"
 
 
 class LineOnWire(msgspec.Struct, frozen=True):
