@@ -183,3 +183,8 @@ def test_a_drop_in_changes_the_ranking_with_modules_the_server_never_imports(
     cheapest = min(PRICES, key=PRICES.__getitem__)
     assert before[:1] not in ([], [cheapest])
     assert after[0] == cheapest
+
+
+def test_the_program_proves_itself(program: Path, tmp_path: Path) -> None:
+    run(program, tmp_path, "init")
+    run(program, tmp_path, "selftest")
