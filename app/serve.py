@@ -19,6 +19,7 @@ from hypercorn.config import Sockets
 from starlette.types import ASGIApp
 
 from app.config import Config
+from app.http.connection import http1_by_httptools
 from app.jobs import background_jobs
 from app.node import Node, open_node
 from app.routes import create_app
@@ -59,12 +60,13 @@ async def run_beside(
         jobs = [group.create_task(_named(name, job), name=name) for name, job in background_jobs(node)]
         if announce:
             announce(node, f"http://{host}:{port}")
-        await worker_serve(
-            ASGIWrapper(app),  # type: ignore[arg-type]  # Hypercorn's scope types are its own
-            settings,
-            sockets=sockets,
-            shutdown_trigger=stop.wait,
-        )
+        with http1_by_httptools() if node.config.server.fast_http else contextlib.nullcontext():
+            await worker_serve(
+                ASGIWrapper(app),  # type: ignore[arg-type]  # Hypercorn's scope types are its own
+                settings,
+                sockets=sockets,
+                shutdown_trigger=stop.wait,
+            )
         for job in jobs:
             job.cancel()
 

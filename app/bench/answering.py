@@ -50,7 +50,9 @@ def recommend_latency(scene: Scene, server: Served) -> list[Figure]:
         Figure(name=f"{at}, p90", value=p90, unit="ms", floor=7),
         Figure(name=f"{at}, p99", value=p99, unit="ms", floor=15, goal=6),
         Figure(name="answers personalized", value=100 * personal, unit="%", floor=95, better="higher"),
-        Figure(name="lists unlike each other", value=100 * distinct, unit="%", note=f"{100 * full:.0f} % of full length"),
+        Figure(
+            name="lists unlike each other", value=100 * distinct, unit="%", note=f"{100 * full:.0f} % of full length"
+        ),
     ]
 
 
@@ -82,7 +84,9 @@ def echo_cost(scene: Scene) -> list[Figure]:
         cpu = (server.cpu_seconds() - before) / len(answers) * 1e6
     all_well(answers)
     return [
-        Figure(name="CPU of an echo, stock Hypercorn", value=cpu, unit="µs", note=f"{len(answers) / took:,.0f} requests/s")
+        Figure(
+            name="CPU of an echo, stock Hypercorn", value=cpu, unit="µs", note=f"{len(answers) / took:,.0f} requests/s"
+        )
     ]
 
 

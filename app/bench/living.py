@@ -32,7 +32,9 @@ def start_to_first_answer(scene: Scene) -> list[Figure]:
             if answer.status != 200:
                 raise CannotMeasure(f"the first answer was {answer.status}: {answer.body[:300]!r}")
     return [
-        Figure(name=f"start to first answer, {scene.world.items:,} items", value=median(times), unit="s", floor=3, goal=1)
+        Figure(
+            name=f"start to first answer, {scene.world.items:,} items", value=median(times), unit="s", floor=3, goal=1
+        )
     ]
 
 
@@ -48,10 +50,10 @@ def new_item_recommendable(scene: Scene, server: Served) -> list[Figure]:
             answer = connection.answer()
             if answer.status >= 300:
                 raise CannotMeasure(f"PUT answered {answer.status}: {answer.body[:300]!r}")
-        for placement in slowest:
+        for placement, before in slowest.items():
             body = {"context": {"item": scene.catalogue.ids[twin]}, "requests": [{"placement": placement, "limit": 50}]}
             _until_listed(server.address, post("/v1/recommendations", msgspec.json.encode(body)), item.id)
-            slowest[placement] = max(slowest[placement], perf_counter() - begun)
+            slowest[placement] = max(before, perf_counter() - begun)
     return [
         Figure(name="new item in the list of new ones", value=slowest["new"], unit="s", floor=5, goal=1),
         Figure(name="new item among similar ones", value=slowest["similar"], unit="s", floor=5, goal=1),
@@ -74,7 +76,7 @@ def demo_memory(scene: Scene) -> list[Figure]:
         scene.said("making the demo shop")
         with log.open("w", encoding="utf-8") as said:
             command = [*program(), "demo", "--data", str(home), "--prepare-only"]
-            done = subprocess.run(command, stdout=said, stderr=said, check=False)  # noqa: S603  ourselves
+            done = subprocess.run(command, stdout=said, stderr=said, check=False)
         if done.returncode:
             raise CannotMeasure(f"the demo shop could not be made; {log} says why")
         (home / "prepared").touch()

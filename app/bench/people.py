@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
+from itertools import pairwise
 
 import numpy as np
 from numpy.typing import NDArray
@@ -91,7 +92,7 @@ def profiles(
     at = (int(now) - (histories.days_ago * DAY).astype(np.int64)).tolist()
     items, starts = histories.items.tolist(), histories.starts.tolist()
     prices = log_price[histories.items].tolist()
-    for start, end in zip(starts, starts[1:], strict=False):
+    for start, end in pairwise(starts):
         affinities: dict[str, float] = {}
         for place in range(start, end):
             weight = faded[place]

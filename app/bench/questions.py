@@ -21,7 +21,9 @@ SHARES = (0.6, 0.14, 0.15, 0.09, 0.02)
 def post(path: str, body: bytes, key: str = "", media: str = "application/json") -> bytes:
     """An HTTP/1.1 request."""
     bearer = f"authorization: Bearer {key}\r\n" if key else ""
-    head = f"POST {path} HTTP/1.1\r\nhost: bench\r\ncontent-type: {media}\r\n{bearer}content-length: {len(body)}\r\n\r\n"
+    head = (
+        f"POST {path} HTTP/1.1\r\nhost: bench\r\ncontent-type: {media}\r\n{bearer}content-length: {len(body)}\r\n\r\n"
+    )
     return head.encode() + body
 
 

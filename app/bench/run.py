@@ -15,7 +15,7 @@ import numpy as np
 from app.bench import answering, living, taking_in
 from app.bench.figures import Figure, Report, calibrated
 from app.bench.scene import Scene, own_core, warm
-from app.bench.served import LOAD_CORE, CannotMeasure, calibration_ms
+from app.bench.served import LOAD_CORE, calibration_ms
 from app.bench.world import CONFIG_FILE, SEED, Size, build_world, copy_world
 from store.shop import read_catalogue
 
@@ -24,9 +24,6 @@ Said = Callable[[str], None]
 
 async def run(cache: Path, size: Size, seconds: float, parts: tuple[str, ...], said: Said) -> Report:
     """Everything asked for. Raises CannotMeasure, with what to do."""
-    if not Path("/proc/self/schedstat").exists():
-        raise CannotMeasure("CPU time is read from Linux's /proc/…/schedstat, which is not here")
-    cache.mkdir(mode=0o700, parents=True, exist_ok=True)
     folder, world = await build_world(cache, size, said)
     with _copy(folder, cache / f"{size.name}-run", said) as copy:
         sys.setswitchinterval(0.0005)

@@ -47,13 +47,13 @@ class Served:
 @contextlib.contextmanager
 def served(command: Sequence[str], cwd: Path, log: Path) -> Iterator[Served]:
     """Start a server that prints its address, on SERVER_CORE; stopped by SIGTERM at the end."""
+    if not Path("/proc/self/schedstat").exists():
+        raise CannotMeasure("CPU time is read from Linux's /proc/…/schedstat, which is not here")
     home = Path(__file__).parents[2]
     environment = os.environ | {"PYTHONPATH": str(home), "OMP_NUM_THREADS": "1", "OPENBLAS_NUM_THREADS": "1"}
     with log.open("w", encoding="utf-8") as said, on_core(SERVER_CORE):
         started = perf_counter()
-        process = subprocess.Popen(  # noqa: S603  ourselves
-            command, cwd=cwd, env=environment, stdout=subprocess.PIPE, stderr=said, text=True
-        )
+        process = subprocess.Popen(command, cwd=cwd, env=environment, stdout=subprocess.PIPE, stderr=said, text=True)
     try:
         yield Served(process, _address(process, log), started)
     finally:

@@ -76,7 +76,8 @@ def event_to_list(scene: Scene, server: Served) -> list[Figure]:
         target=lambda: others.extend(open_loop(server.address, requests, np.linspace(0, seconds, count).tolist()))
     )
     crowd.start()
-    times, late = [], 0
+    times: list[float] = []
+    late = 0
     stop = perf_counter() + seconds - 0.2
     while perf_counter() < stop and len(times) < TRIES:
         person = int(scene.random.integers(scene.world.people))
@@ -128,8 +129,6 @@ def _until_shown(scene: Scene, address: Address, person: int, item: int) -> tupl
     raise CannotMeasure("an event that was acknowledged shows in no list")
 
 
-
-
 def _all_accepted(answers: Sequence[Answer]) -> None:
     refused = [answer.body for answer in answers if answer.body.count(b'"accepted"') != EVENTS_PER_BATCH]
     if refused:
@@ -145,9 +144,7 @@ def _steps(server: Served) -> dict[str, tuple[float, float]]:
     return {step: (sums["events"], sums["seconds"]) for step, sums in found.items()}
 
 
-def _step_figures(
-    before: dict[str, tuple[float, float]], after: dict[str, tuple[float, float]]
-) -> list[Figure]:
+def _step_figures(before: dict[str, tuple[float, float]], after: dict[str, tuple[float, float]]) -> list[Figure]:
     figures = []
     for step, (events, seconds) in after.items():
         old_events, old_seconds = before.get(step, (0.0, 0.0))

@@ -53,7 +53,7 @@ iterations = 4
 [ingest]
 batches_per_minute = 100_000_000
 [placements.home]
-filter = "{' and '.join(f'rule_{rule:02d} == true' for rule in range(RULES - 5, RULES))}"
+filter = "{" and ".join(f"rule_{rule:02d} == true" for rule in range(RULES - 5, RULES))}"
 """
 
 
@@ -93,18 +93,18 @@ def anon_of(person: int) -> str:
 async def build_world(cache: Path, size: Size, said: Said) -> tuple[Path, World]:
     """The folder of a world of this size, built or brought up to date if need be, and what is known of it."""
     folder = cache / size.name
+    folder.mkdir(mode=0o700, parents=True, exist_ok=True)
+    (folder / CONFIG_FILE).write_text(CONFIGURATION, "utf-8")
     now = Clock().now()
     world = _read_mark(folder)
     made_by = _digest(MADE_BY)
     if world is None or world.made_by != made_by or now - world.built > FRESH_DAYS * 86_400:
-        shutil.rmtree(folder, ignore_errors=True)
-        folder.mkdir(mode=0o700, parents=True)
-        (folder / CONFIG_FILE).write_text(CONFIGURATION, "utf-8")
+        for left in folder.glob("*.db*"):
+            left.unlink()
         begun = perf_counter()
         server_key = await _build_stores(folder, size, now, said)
         world = World(size.items, size.people, now, made_by, server_key, seconds=round(perf_counter() - begun, 1))
         _write_mark(folder, world)
-    (folder / CONFIG_FILE).write_text(CONFIGURATION, "utf-8")
     learned_by = _digest(LEARNED_BY)
     if world.learned_by != learned_by:
         _learn(folder, size, world.built, learned_by, said)

@@ -51,6 +51,8 @@ class ServerOptions(msgspec.Struct, frozen=True):
     allowed_origins: list[str] = []
     """Storefronts that may send events from a browser; empty: any origin, without credentials."""
     uvloop: bool = True
+    fast_http: bool = True
+    """HTTP/1.1 read by httptools; false: by Hypercorn's own h11, for a third of the requests a second."""
     demo: bool = False
     """Serve the generated shop's storefront at /demo/."""
 
