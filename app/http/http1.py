@@ -48,6 +48,8 @@ class Http1(asyncio.Protocol):
         self.answered = 0
         self._refuse = 0
         """Status to answer with after what was read well."""
+        self._closing = False
+        """Ends after the request that is coming in."""
         self.ending = False
         """Nothing more is read; what was asked is still answered."""
         self.lost = False
@@ -127,6 +129,7 @@ class Http1(asyncio.Protocol):
         assert self._reading is not None
         self._reading.complete = True
         self._reading, self._in_head = None, True
+        self.ending = self.ending or self._closing
 
     def _bound(self, size: int) -> None:
         if size > self.config.h11_max_incomplete_size:
@@ -163,8 +166,9 @@ class Http1(asyncio.Protocol):
         return not self._waiting
 
     def end(self) -> None:
-        """Answer what was asked, take nothing more."""
-        self.ending = True
+        """Answer what was asked, what is still coming in of it included; take nothing more."""
+        self._closing = True
+        self.ending = self.ending or self._reading is None
         self.wake()
 
     async def write(self, data: bytes) -> None:

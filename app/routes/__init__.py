@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 from starlette.applications import Starlette
+from starlette.requests import ClientDisconnect
 from starlette.routing import BaseRoute
 
 from app.node import Node
 from app.problem import Problem
 from app.routes import events, health, items, recommendations, search
-from app.routes.answers import on_fault, on_missing, on_problem
+from app.routes.answers import on_fault, on_gone, on_missing, on_problem
 from app.routes.assets import AssetsMissing, asset_routes, load_assets
 from app.routes.demo import demo_routes
 from app.routes.security import SecureHeaders
@@ -36,7 +37,13 @@ def create_app(node: Node) -> Starlette:
     ]
     app = Starlette(
         routes=routes,
-        exception_handlers={Problem: on_problem, StoreFault: on_fault, 404: on_missing, 405: on_missing},
+        exception_handlers={
+            Problem: on_problem,
+            StoreFault: on_fault,
+            ClientDisconnect: on_gone,
+            404: on_missing,
+            405: on_missing,
+        },
     )
     app.add_middleware(SecureHeaders)
     return app

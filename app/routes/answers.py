@@ -10,9 +10,12 @@ from starlette.requests import Request
 from starlette.responses import Response
 
 from app.problem import Problem
+from app.routes.security import HEADERS
 
 logger = logging.getLogger("personalize")
 _encoder = msgspec.json.Encoder()
+# A crash is answered outside of SecureHeaders.
+_DECODED = [(name.decode(), value.decode()) for name, value in HEADERS]
 
 
 def json_response(body: object, status: int = 200, headers: Mapping[str, str] | None = None) -> Response:
@@ -47,6 +50,22 @@ async def on_fault(_: Request, error: Exception) -> Response:
             headers={"retry-after": "5"},
         )
     )
+
+
+async def on_gone(_: Request, __: Exception) -> Response:
+    """The client hung up while its request was read: nobody hears this, and it is no fault of ours."""
+    return Response(status_code=400)
+
+
+async def on_deep(_: Request, __: Exception) -> Response:
+    """A body of brackets within brackets."""
+    return problem_response(Problem(400, "Nested too deeply", "no body needs so many levels"))
+
+
+async def on_crash(_: Request, __: Exception) -> Response:
+    """A mistake of ours. The server's log has its place in the program; the answer says nothing about it."""
+    problem = Problem(500, "The server made a mistake", "it is in the operator's log", headers=dict(_DECODED))
+    return problem_response(problem)
 
 
 async def on_missing(request: Request, error: Exception) -> Response:
