@@ -46,7 +46,8 @@ class EventLog(Protocol):
 
 
 @lru_cache(maxsize=4096)
-def _table(day: int) -> str:
+def table_of(day: int) -> str:
+    """The table of a day (since 1970, UTC)."""
     return f"events_{datetime.fromtimestamp(day * 86_400, UTC):%Y%m%d}"
 
 
@@ -79,7 +80,7 @@ class SqliteEventLog:
                 sealed.append((self._next, event.person, _encode(event.sealed)))
                 event = msgspec.structs.replace(event, sealed={})
             row = (self._next, event.person, event.at_ms, _encode(event))
-            rows.setdefault(_table(event.at_ms // _DAY_MS), []).append(row)
+            rows.setdefault(table_of(event.at_ms // _DAY_MS), []).append(row)
         if not rows.keys() <= self._tables:
             self._tables = self._read_tables()
         for table, part in rows.items():

@@ -39,6 +39,8 @@ _DEDUP = "retention.dedup_days"
 _VAULT = "retention.vault_days"
 _SUPPRESSED = "erasure.suppress_days"
 _REQUESTS = "erasure.request_log_days"
+_LEDGER = "retention.consent_records_days"
+_EPOCH = "pseudonyms.epoch_days"
 _KEPT = Purpose.SESSION | Purpose.PROFILE
 _VAULTED = Purpose.PURCHASES | Purpose.SEARCHES | Purpose.LOCATION
 
@@ -46,6 +48,13 @@ FIELDS: tuple[PersonalField, ...] = (
     PersonalField("map key", "person.db", "people", "key", _KEPT, "identifier", _PROFILE, "derived"),
     PersonalField("pseudonym", "person.db", "people", "pseudonym", _KEPT, "identifier", _PROFILE, "derived"),
     PersonalField("surrogate", "person.db", "people", "surrogate", _KEPT, "identifier", _PROFILE, "random"),
+    PersonalField("map epoch", "person.db", "people", "epoch", _KEPT, "identifier", _PROFILE, "random"),
+    PersonalField("move", "person.db", "moves", "id", _VAULTED, "identifier", _EPOCH, "random"),
+    PersonalField("number left", "person.db", "moves", "old", _VAULTED, "identifier", _EPOCH, "random"),
+    PersonalField("number taken", "person.db", "moves", "new", _VAULTED, "identifier", _EPOCH, "random"),
+    PersonalField(
+        "categories that follow", "person.db", "moves", "categories", _VAULTED, "consent", _EPOCH, "derived"
+    ),
     PersonalField("profile key", "person.db", "profiles", "surrogate", _KEPT, "identifier", _PROFILE, "random"),
     PersonalField("consent", "person.db", "profiles", "consent", Purpose.NONE, "consent", _PROFILE, "consent"),
     PersonalField(
@@ -55,6 +64,24 @@ FIELDS: tuple[PersonalField, ...] = (
     PersonalField("last contact", "person.db", "profiles", "seen", _KEPT, "behaviour", _PROFILE, "event"),
     PersonalField("visit", "person.db", "profiles", "session", Purpose.SESSION, "behaviour", _SESSION, "derived"),
     PersonalField("features", "person.db", "profiles", "profile", Purpose.PROFILE, "preferences", _PROFILE, "derived"),
+    PersonalField("objections", "person.db", "profiles", "objected", Purpose.NONE, "consent", _PROFILE, "consent"),
+    PersonalField("restriction", "person.db", "profiles", "restricted", Purpose.NONE, "consent", _PROFILE, "consent"),
+    PersonalField("way to the ledger", "person.db", "profiles", "ledger", Purpose.NONE, "key", _PROFILE, "random"),
+    *(
+        PersonalField(
+            f"decision's {column}", "person.db", "consent_ledger", column, Purpose.NONE, category, _LEDGER, "consent"
+        )
+        for column, category in (
+            ("seq", "consent"), ("at", "consent"), ("commitment", "identifier"), ("body", "encrypted"),
+            ("hash", "consent"),
+        )
+    ),
+    *(
+        PersonalField(
+            f"withdrawn {column}", "person.db", "withdrawals", column, Purpose.NONE, category, _VAULT, "consent"
+        )
+        for column, category in (("person", "identifier"), ("categories", "consent"), ("position", "consent"))
+    ),
     PersonalField("trace", "person.db", "profiles", "trace", _KEPT, "identifier", _PROFILE, "derived"),
     PersonalField(
         "erased person", "person.db", "suppressed", "key", Purpose.NONE, "identifier", _SUPPRESSED, "derived"
@@ -118,9 +145,18 @@ NOT_PERSONAL: frozenset[tuple[str, str]] = frozenset(
         ("person.db", "event_log"),  # how long the log is
         ("person.db", "positions"),  # how far its consumers are
         ("person.db", "imports"),  # how far files were read
+        ("person.db", "aggregates"),  # counts over many people
+        ("person.db", "published"),
+        ("person.db", "anonymized"),  # days nobody can be found behind
+        ("person.db", "sweeps"),
+        ("person.db", "ledger_start"),  # where the ledger's chain begins
         ("person.db", "sagas"),  # work not finished yet, sealed under the node key
         ("vault.db", "applied"),
+        ("person.db", "written_with"),  # which keys the file belongs to
         ("keys.db", "epoch_keys"),
+        ("keys.db", "key_history"),  # which epochs began and ended
+        ("keys.db", "rotation_asked"),
+        ("keys.db", "ring"),
         ("keys.db", "secrets"),
         ("keys.db", "api_keys"),
     }

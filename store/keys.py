@@ -7,34 +7,21 @@ import hmac
 import secrets
 from collections.abc import AsyncIterator, Iterable, Sequence
 from contextlib import asynccontextmanager
-from enum import IntEnum
 from pathlib import Path
 
 from cryptography.exceptions import InvalidTag
+from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 from cryptography.hazmat.primitives.ciphers.aead import AESGCM
 
 from store.api_keys import ApiKey, ApiKeys, Kind, new_key, row_of
-from store.database import Connection, Database, Row, open_database, open_reader
+from store.database import Connection, Database, open_database, open_reader
+from store.epochs import Domain, Epochs, domains_of, epochs_of, new_epoch, proved_gone
 from store.faults import DatabaseUnreadable, KeysLost
+from store.removal import remove_rows
 
+__all__ = ["Domain", "KeyRing", "open_keys"]
 
-class Domain(IntEnum):
-    """What a key is for. Separate keys keep what one domain reveals from helping in another; never renumber."""
-
-    PROFILE = 0
-    EVENTS = 1
-    CONSENT = 2
-    SUPPRESSION = 3
-    EXPERIMENTS = 4
-    TRAINING = 5
-    RATE = 6
-    TOKEN = 7
-    SESSION = 8
-    DEDUP = 9
-
-
-_DOMAINS = 64
-_NODE_KEY, _SIGNING_SECRET = 1, 2
+_NODE_KEY, _SIGNING_SECRET, _RECEIPT_KEY = 1, 2, 3
 _NONCE = 12
 _HOUR_MS = 3_600_000
 _PERSON_LOOKUP = 512
@@ -44,29 +31,47 @@ class KeyRing:
     """Every key in force. Epoch keys are random, derived from nothing, so that a destroyed one cannot come back."""
 
     def __init__(self, database: Database, reader: Connection, tenant: str, first_keys: dict[Kind, str]) -> None:
+        self.path = database.path
         self._database = database
         self._reader = reader
         self._tenant = tenant
-        self._epoch_keys: dict[int, bytes] = dict(reader.execute("SELECT id, key FROM epoch_keys").fetchall())
+        self._epochs = Epochs(database.path, reader.execute("SELECT id, key, began FROM epoch_keys").fetchall())
         stored: dict[int, bytes] = dict(reader.execute("SELECT id, value FROM secrets").fetchall())
+        if not {_NODE_KEY, _SIGNING_SECRET, _RECEIPT_KEY} <= stored.keys():
+            raise DatabaseUnreadable(database.path, "lacks the node's own secrets; restore it from a backup")
         self._node_key = AESGCM(stored[_NODE_KEY])
         self._signing_secret = stored[_SIGNING_SECRET]
+        self._receipt_key = Ed25519PrivateKey.from_private_bytes(stored[_RECEIPT_KEY])
         self._api_keys = ApiKeys(reader.execute("SELECT * FROM api_keys").fetchall())
-        self.epoch = max(self._epoch_keys) // _DOMAINS
-        """The current epoch's number; it comes from the keys, never from a clock."""
+        (self.ring,) = reader.execute("SELECT name FROM ring").fetchone()
+        """Names this ring of keys."""
+        self._unproved: list[bytes] = []  # keys just destroyed, until they are proved to be in no file
+        self.lent: dict[int, int] = {}
+        """Person -> who holds that person's data key until a move is finished (store/moves.py)."""
         self.first_keys = first_keys
         """API keys made at this very start, to be shown once; empty ever after."""
+        self._take_current()
+
+    def _take_current(self) -> None:
+        self.epoch = self._epochs.current
+        """The current epoch's number; it comes from the keys, never from a clock."""
+        before = self.epoch - 1
+        self._before = self.key(Domain.PROFILE, before) if before in self.epochs() else None
         self._session_key = self.key(Domain.SESSION)
         self._dedup_key = self.key(Domain.DEDUP)
         self._profile_key = self.key(Domain.PROFILE)
 
     def key(self, domain: Domain, epoch: int | None = None) -> bytes:
         """32 random bytes; KeyError where that epoch's key is destroyed."""
-        return self._epoch_keys[(self.epoch if epoch is None else epoch) * _DOMAINS + domain]
+        return self._epochs.key(domain, self.epoch if epoch is None else epoch)
 
-    def epochs(self) -> list[int]:
-        """Epochs that still have keys, newest first: the order in which a person is looked up."""
-        return sorted({number // _DOMAINS for number in self._epoch_keys}, reverse=True)
+    def epochs(self, domain: Domain = Domain.PROFILE) -> list[int]:
+        """Epochs that still have a key of this domain, newest first: the order in which a person is looked up."""
+        return self._epochs.live(domain)
+
+    def began(self, epoch: int | None = None) -> int:
+        """When an epoch began (the current one by default), epoch seconds; 0 = unknown."""
+        return self._epochs.began(self.epoch if epoch is None else epoch) or 0
 
     def pseudonym(self, kind: str, name: str, domain: Domain = Domain.PROFILE) -> bytes:
         """HMAC-SHA-256(K_e, tenant|kind|name), 128 bits kept (PRIVACY.md section 2).
@@ -78,7 +83,11 @@ class KeyRing:
 
     def pseudonyms(self, kind: str, name: str, domain: Domain = Domain.PROFILE) -> list[bytes]:
         """The same person under every live epoch, newest first."""
-        return [self._pseudonym(self.key(domain, epoch), kind, name) for epoch in self.epochs()]
+        return [self._pseudonym(self.key(domain, epoch), kind, name) for epoch in self.epochs(domain)]
+
+    def pseudonym_before(self, kind: str, name: str) -> bytes | None:
+        """Under which the same person was known in the previous epoch; None before the first rotation."""
+        return None if self._before is None else self._pseudonym(self._before, kind, name)
 
     def _pseudonym(self, key: bytes, kind: str, name: str) -> bytes:
         return hmac.digest(key, f"{self._tenant}|{kind}|{name}".encode("utf-8", "surrogatepass"), "sha256")[:16]
@@ -93,7 +102,7 @@ class KeyRing:
         text = session.encode("utf-8", "surrogatepass")
         return int.from_bytes(hashlib.blake2b(text, key=self._session_key, digest_size=8).digest(), "big") >> 1
 
-    def event_hash(self, pseudonym: bytes, event_id: str, at_ms: int = 0) -> int:
+    def event_hash(self, pseudonym: bytes, event_id: str, at_ms: int = 0, epoch: int | None = None) -> int:
         """63 bits that stand for an event id when asking whether it was counted before.
 
         `at_ms`: the event's time as its sender gave it (equal in every retry). Its hour makes the upper 14 bits, so
@@ -101,7 +110,8 @@ class KeyRing:
         10⁹ is taken for another's repetition.
         """
         text = pseudonym + event_id.encode("utf-8", "surrogatepass")
-        keyed = int.from_bytes(hashlib.blake2b(text, key=self._dedup_key, digest_size=8).digest(), "big")
+        key = self._dedup_key if epoch is None else self.key(Domain.DEDUP, epoch)
+        keyed = int.from_bytes(hashlib.blake2b(text, key=key, digest_size=8).digest(), "big")
         return (at_ms // _HOUR_MS & 0x3FFF) << 49 | keyed >> 15
 
     def check_user(self, user: str, signature: str) -> bool:
@@ -114,6 +124,27 @@ class KeyRing:
         """For the shop's server, which signs user ids with it (the bytes of this very text are the HMAC key)."""
         return self._signing_secret.decode()
 
+    def sign_receipt(self, content: bytes) -> bytes:
+        """Ed25519 signature of a receipt's content, 64 bytes."""
+        return self._receipt_key.sign(content)
+
+    @property
+    def receipt_public_key(self) -> bytes:
+        """32 bytes by which anyone can check a receipt of this node."""
+        return self._receipt_key.public_key().public_bytes_raw()
+
+    def seal_note(self, about: bytes, plain: bytes) -> bytes:
+        """What the node has to remember until something is finished, encrypted under the node key."""
+        nonce = secrets.token_bytes(_NONCE)
+        return nonce + self._node_key.encrypt(nonce, plain, b"note|" + about)
+
+    def open_note(self, about: bytes, sealed: bytes) -> bytes:
+        """What `seal_note` sealed under the same heading. Raises DatabaseUnreadable."""
+        try:
+            return self._node_key.decrypt(sealed[:_NONCE], sealed[_NONCE:], b"note|" + about)
+        except (InvalidTag, ValueError):
+            raise DatabaseUnreadable(self._database.path, "does not fit what was sealed with it") from None
+
     # ---- keys of people: whoever has none can be neither sealed nor read
 
     async def ensure_data_keys(self, people: Iterable[int]) -> None:
@@ -125,6 +156,7 @@ class KeyRing:
             marks = ",".join("?" * len(part))
             rows = self._reader.execute(f"SELECT person FROM person_keys WHERE person IN ({marks})", part).fetchall()
             known.update(person for (person,) in rows)
+        known.update(person for person in asked if person in self.lent and self.holds_data_key(self.lent[person]))
         rows = [(person, self._wrap(person, AESGCM.generate_key(256))) for person in asked if person not in known]
         if rows:
             async with self._database.transaction() as transaction:
@@ -136,24 +168,136 @@ class KeyRing:
         False = deleted, but a reader kept the write-ahead log from being emptied: the wrapped keys' bytes are still in
         it until the next `checkpoint_truncate` says True.
         """
-        marks = ",".join("?" * len(people))
-        await self._database.execute(f"DELETE FROM person_keys WHERE person IN ({marks})", people)
+        holders = {*people, *(holder for person in people for holder in self._holders(person))}
+        await self.drop_data_keys(sorted(holders))
         return await self._database.checkpoint_truncate()
+
+    async def erase_data_keys(self, people: Sequence[int]) -> int:
+        """Destroy these people's keys so that not even the person's number stays in the file; how many there were."""
+        holders = {*people, *(holder for person in people for holder in self._holders(person))}
+        async with self._database.transaction() as transaction:
+            return await transaction.run(
+                lambda connection: remove_rows(connection, "person_keys", "person", sorted(holders))
+            )
+
+    def wrapped_keys(self, people: Sequence[int]) -> list[bytes]:
+        """These people's keys as they lie in the file: what to look for after they were destroyed."""
+        marks = ",".join("?" * len(people))
+        rows = self._reader.execute(f"SELECT wrapped FROM person_keys WHERE person IN ({marks})", people).fetchall()
+        return [wrapped for (wrapped,) in rows]
+
+    @property
+    def database(self) -> Database:
+        """keys.db itself, for maintenance of the file."""
+        return self._database
 
     def data_key(self, person: int) -> AESGCM | None:
         """A person's cipher; None = never made or destroyed. Read anew each time: a cache would survive an erasure."""
+        key = self._unwrapped(person)
+        return None if key is None else AESGCM(key)
+
+    def holds_data_key(self, person: int) -> bool:
+        """Whether anything may be sealed for this person."""
+        found = self._reader.execute("SELECT 1 FROM person_keys WHERE person = ?", (person,)).fetchone()
+        return found is not None or (person in self.lent and self.holds_data_key(self.lent[person]))
+
+    def with_data_key(self, people: Sequence[int]) -> list[int]:
+        """Those of a few hundred people who have a key of their own."""
+        marks = ",".join("?" * len(people))
+        rows = self._reader.execute(f"SELECT person FROM person_keys WHERE person IN ({marks})", people).fetchall()
+        return [person for (person,) in rows]
+
+    async def copy_data_keys(self, moves: Iterable[tuple[int, int]]) -> None:
+        """Each (from, to): the second person gets the first one's data key, unless there is one; durable on return."""
+        rows = [(new, self._wrap(new, key)) for old, new in moves if (key := self._unwrapped(old)) is not None]
+        if rows:
+            async with self._database.transaction() as transaction:
+                transaction.insert("INSERT OR IGNORE INTO person_keys(person, wrapped)", rows)
+
+    async def drop_data_keys(self, people: Sequence[int]) -> None:
+        """Delete keys that were moved; the bytes go with the next truncation, as what they open is still held."""
+        marks = ",".join("?" * len(people))
+        await self._database.execute(f"DELETE FROM person_keys WHERE person IN ({marks})", people)
+
+    def _holders(self, person: int) -> list[int]:
+        """Whose key a person's is as long as a move is unfinished: destroying one means destroying it there."""
+        holders: list[int] = []
+        while (holder := self.lent.get(person)) is not None and holder not in holders:
+            holders.append(holder)
+            person = holder
+        return holders
+
+    def _unwrapped(self, person: int) -> bytes | None:
         found = self._reader.execute("SELECT wrapped FROM person_keys WHERE person = ?", (person,)).fetchone()
         if found is None:
-            return None
+            holder = self.lent.get(person)
+            return None if holder is None else self._unwrapped(holder)
         wrapped: bytes = found[0]
         try:
-            return AESGCM(self._node_key.decrypt(wrapped[:_NONCE], wrapped[_NONCE:], _person_bytes(person)))
+            return self._node_key.decrypt(wrapped[:_NONCE], wrapped[_NONCE:], _person_bytes(person))
         except (InvalidTag, ValueError):
             raise DatabaseUnreadable(self._database.path, "a person's key does not fit the node key") from None
 
     def _wrap(self, person: int, key: bytes) -> bytes:
         nonce = secrets.token_bytes(_NONCE)
         return nonce + self._node_key.encrypt(nonce, key, _person_bytes(person))
+
+    # ---- epochs
+
+    async def add_epoch(self, now: float) -> int:
+        """Begin the next epoch: from here on people are written under it, and found under it and the one before."""
+        epoch = self.epoch + 1
+        rows = new_epoch(epoch, now)
+        async with self._database.transaction() as transaction:
+            transaction.insert("INSERT INTO epoch_keys(id, key, began)", rows)
+            transaction.later(_HISTORY, (int(now), epoch, "began", ""))
+            transaction.later("DELETE FROM rotation_asked")
+        self._epochs.add(rows)
+        self._take_current()
+        return epoch
+
+    async def restart_epoch(self, now: float) -> None:
+        """Count the current epoch from now on: its beginning was written by a clock that was wrong."""
+        async with self._database.transaction() as transaction:
+            transaction.later("UPDATE epoch_keys SET began = ? WHERE id / 64 = ?", (int(now), self.epoch))
+            transaction.later(_HISTORY, (int(now), self.epoch, "clock corrected", ""))
+        self._epochs.add(self._reader.execute("SELECT id, key, began FROM epoch_keys").fetchall())
+
+    async def destroy_outlived(self, now: float, suppression_seconds: float, detail: str = "") -> bool:
+        """Destroy the keys older than the previous epoch's; what hung on them has to be deleted before.
+
+        True = the keys' bytes are in no file any more: the write-ahead log is empty and the file was read. False = a
+        reader kept the log from being emptied, repeat. Each destroyed epoch gets a line in the history.
+        """
+        numbers = self._epochs.outlived(now, suppression_seconds)
+        if numbers:
+            marks = ",".join("?" * len(numbers))
+            async with self._database.transaction() as transaction:
+                transaction.later(f"DELETE FROM epoch_keys WHERE id IN ({marks})", numbers)
+                for epoch in epochs_of(numbers):
+                    which = "the suppression key" if domains_of(numbers) == {Domain.SUPPRESSION} else "keys"
+                    transaction.later(_HISTORY, (int(now), epoch, f"{which} destroyed", detail))
+        self._unproved += self._epochs.remove(numbers)
+        if await proved_gone(self._database, self._unproved):
+            self._unproved = []
+            return True
+        return False
+
+    def outlived(self, now: float, suppression_seconds: float) -> bool:
+        """Whether any key is still there whose time is over."""
+        return bool(self._unproved or self._epochs.outlived(now, suppression_seconds))
+
+    def history(self) -> list[tuple[int, int, str, str]]:
+        """(epoch seconds, epoch, what, detail), oldest first."""
+        return self._reader.execute("SELECT at, epoch, what, detail FROM key_history ORDER BY id").fetchall()
+
+    async def ask_rotation(self, now: float) -> None:
+        """Leave word for the process that serves."""
+        await self._database.execute("INSERT OR REPLACE INTO rotation_asked(one, at) VALUES (1, ?)", (int(now),))
+
+    def rotation_asked(self) -> bool:
+        """Whether somebody left word."""
+        return self._reader.execute("SELECT 1 FROM rotation_asked").fetchone() is not None
 
     # ---- keys of the API
 
@@ -182,6 +326,7 @@ class KeyRing:
         self._api_keys.remove(number)
 
 
+_HISTORY = "INSERT INTO key_history(at, epoch, what, detail) VALUES (?,?,?,?)"
 _INSERT_API_KEY = "INSERT INTO api_keys(kind, digest, shown, origins, events, created)"
 
 
@@ -203,13 +348,21 @@ async def open_keys(
     async with open_database(path, "keys", max_pages=max_pages, cache_mb=4) as database:
         first_keys: dict[Kind, str] = {}
         if not await database.fetch("SELECT 1 FROM epoch_keys LIMIT 1"):
+            if beside is not None and _holds_something(beside):
+                raise KeysLost(
+                    path, f"holds no keys, but {beside.name} was written with some; restore it from a backup"
+                )
             first_keys = {kind: new_key(kind) for kind in ("public", "server")}
             async with database.transaction() as transaction:
-                transaction.insert("INSERT INTO epoch_keys(id, key, began)", _new_epoch(1, now))
+                transaction.insert("INSERT INTO epoch_keys(id, key, began)", new_epoch(1, now))
                 signing = secrets.token_urlsafe(32).encode()
                 transaction.insert(
                     "INSERT INTO secrets(id, value)",
-                    [(_NODE_KEY, AESGCM.generate_key(256)), (_SIGNING_SECRET, signing)],
+                    [
+                        (_NODE_KEY, AESGCM.generate_key(256)),
+                        (_SIGNING_SECRET, signing),
+                        (_RECEIPT_KEY, secrets.token_bytes(32)),
+                    ],
                 )
                 rows = [row_of(kind, text, (), (), now) for kind, text in first_keys.items()]
                 transaction.insert(_INSERT_API_KEY, rows)
@@ -222,10 +375,6 @@ async def open_keys(
 
 def _holds_something(path: Path) -> bool:
     return path.exists() and path.stat().st_size > 0
-
-
-def _new_epoch(epoch: int, now: float) -> list[Row]:
-    return [(epoch * _DOMAINS + domain, secrets.token_bytes(32), int(now)) for domain in Domain]
 
 
 def _person_bytes(person: int) -> bytes:

@@ -9,7 +9,7 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 from store.database import Connection, Transaction
 from store.records import PersonRow, Purpose
 
-_WINDOW = 4
+WINDOW = 4
 """Keys tried per pseudonym. Two of 10⁹ people share the first 63 bits with a chance of 5 %; five never do."""
 _SLICE = 64
 """People read at once on the event loop, about half a millisecond."""
@@ -18,29 +18,34 @@ _LOOKUP = 1_024
 _READ = f"""
     SELECT f.surrogate, f.consent, f.consent_version, f.consent_at, f.seen,
            CASE WHEN f.consent & ?3 & {int(Purpose.SESSION)} THEN f.session END,
-           CASE WHEN f.consent & ?3 & {int(Purpose.PROFILE)} THEN f.profile END
+           CASE WHEN f.consent & ?3 & {int(Purpose.PROFILE)} THEN f.profile END,
+           NULL, f.objected, f.restricted
     FROM people AS p CROSS JOIN profiles AS f ON f.surrogate = p.surrogate
-    WHERE p.key BETWEEN ?1 AND ?1 + {_WINDOW - 1} AND p.pseudonym = ?2"""
+    WHERE p.key BETWEEN ?1 AND ?1 + {WINDOW - 1} AND p.pseudonym = ?2"""
 
 _RESOLVE = f"""
     WITH wanted(key) AS (VALUES {{values}})
     SELECT p.pseudonym, f.surrogate, f.consent, f.consent_version, f.consent_at, f.seen, f.session, f.profile,
-           f.trace
+           f.trace, f.objected, f.restricted, f.ledger
     FROM wanted
-    CROSS JOIN people AS p ON p.key BETWEEN wanted.key AND wanted.key + {_WINDOW - 1}
+    CROSS JOIN people AS p ON p.key BETWEEN wanted.key AND wanted.key + {WINDOW - 1}
     CROSS JOIN profiles AS f ON f.surrogate = p.surrogate"""
 
-_SAVE_HEAD = "INSERT INTO profiles(surrogate, consent, consent_version, consent_at, seen, session, profile, trace)"
+_SAVE_HEAD = (
+    "INSERT INTO profiles(surrogate, consent, consent_version, consent_at, seen, session, profile, trace,"
+    " objected, restricted, ledger)"
+)
 _SAVE_TAIL = """
     ON CONFLICT(surrogate) DO UPDATE SET
         consent = excluded.consent, consent_version = excluded.consent_version, consent_at = excluded.consent_at,
         seen = excluded.seen, session = excluded.session, profile = excluded.profile,
-        trace = excluded.trace"""
+        trace = excluded.trace, objected = excluded.objected, restricted = excluded.restricted,
+        ledger = excluded.ledger"""
 
 
 def key_of(pseudonym: bytes) -> int:
     """Where the search for a pseudonym begins: 63 bits of it, with room for the window."""
-    return min(int.from_bytes(pseudonym[:8], "big") >> 1, (1 << 63) - 1 - _WINDOW)
+    return min(int.from_bytes(pseudonym[:8], "big") >> 1, (1 << 63) - 1 - WINDOW)
 
 
 def new_surrogate() -> int:
@@ -104,17 +109,20 @@ class PersonStore:
         transaction.insert("INSERT INTO seen(id, day)", [(number, day) for number in sorted(fresh)])
         return fresh
 
-    def save(self, transaction: Transaction, rows: Sequence[PersonRow], new: Mapping[bytes, int]) -> None:
-        """Queue whole rows (None clears a column) and the way from each new pseudonym to its surrogate."""
+    def save(self, transaction: Transaction, rows: Sequence[PersonRow], new: Mapping[bytes, int], epoch: int) -> None:
+        """Queue whole rows (None clears a column) and the way from each new pseudonym to its surrogate.
+
+        `epoch`: whose key made the new pseudonyms; they go when it dies.
+        """
         if new:
             free = self._free_keys(new)
-            people = [(free[pseudonym], pseudonym, surrogate) for pseudonym, surrogate in new.items()]
-            transaction.insert("INSERT INTO people(key, pseudonym, surrogate)", sorted(people))
+            people = [(free[pseudonym], pseudonym, surrogate, epoch) for pseudonym, surrogate in new.items()]
+            transaction.insert("INSERT INTO people(key, pseudonym, surrogate, epoch)", sorted(people))
         if rows:
             values = [
                 (
                     row.surrogate, row.consent, row.consent_version, row.consent_at, row.seen, row.session,
-                    row.profile, row.trace,
+                    row.profile, row.trace, row.objected, row.restricted, row.ledger,
                 )
                 for row in rows
             ]
@@ -122,7 +130,7 @@ class PersonStore:
 
     def _free_keys(self, new: Iterable[bytes]) -> dict[bytes, int]:
         pseudonyms = list(new)
-        keys = sorted({key_of(pseudonym) + step for pseudonym in pseudonyms for step in range(_WINDOW)})
+        keys = sorted({key_of(pseudonym) + step for pseudonym in pseudonyms for step in range(WINDOW)})
         taken: set[int] = set()
         for start in range(0, len(keys), _LOOKUP):
             part = keys[start : start + _LOOKUP]
@@ -130,20 +138,34 @@ class PersonStore:
             taken.update(row[0] for row in self._reader.execute(f"SELECT key FROM people WHERE key IN ({marks})", part))
         free: dict[bytes, int] = {}
         for pseudonym in pseudonyms:
-            window = range(key_of(pseudonym), key_of(pseudonym) + _WINDOW)
+            window = range(key_of(pseudonym), key_of(pseudonym) + WINDOW)
             key = next((key for key in window if key not in taken), None)
             if key is None:
                 raise OverflowError(
-                    f"{_WINDOW} pseudonyms share their first 63 bits: the key that makes them is broken"
+                    f"{WINDOW} pseudonyms share their first 63 bits: the key that makes them is broken"
                 )
             taken.add(key)
             free[pseudonym] = key
         return free
 
-    def consents(self) -> Iterator[PersonRow]:
-        """Everyone's decision in force, without features, for training: give it a reader of its own."""
-        for row in self._reader.execute("SELECT surrogate, consent, consent_version, consent_at FROM profiles"):
-            yield PersonRow(*row)
+    def counted(self, ids: Sequence[int]) -> set[int]:
+        """Those event ids that were counted before, without noting any."""
+        found: set[int] = set()
+        for start in range(0, len(ids), _LOOKUP):
+            part = ids[start : start + _LOOKUP]
+            sql = f"SELECT id FROM seen WHERE id IN ({','.join('?' * len(part))})"
+            found.update(row[0] for row in self._reader.execute(sql, part))
+        return found
+
+    def consents(self, among: Sequence[int] | None = None) -> Iterator[PersonRow]:
+        """The decision in force of everyone, or of a few surrogates, without features: to learn or count across people.
+
+        Give it a reader of its own.
+        """
+        only = "" if among is None else f" WHERE surrogate IN ({','.join('?' * len(among))})"
+        sql = f"SELECT surrogate, consent, consent_version, consent_at, objected, restricted FROM profiles{only}"
+        for surrogate, consent, version, at, objected, restricted in self._reader.execute(sql, among or ()):
+            yield PersonRow(surrogate, consent, version, at, objected=objected, restricted=restricted)
 
     def position(self, consumer: str) -> int:
         """How far a consumer of the log has come; 0 = nothing yet."""

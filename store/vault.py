@@ -16,6 +16,7 @@ from store.database import Connection, Database, Transaction, open_database, ope
 from store.event_log import SqliteEventLog
 from store.keys import KeyRing
 from store.records import PURPOSE_NAMES, VAULT, Purchase, Purpose
+from store.removal import remove_rows
 
 
 class Search(msgspec.Struct, frozen=True, array_like=True):
@@ -140,13 +141,16 @@ class VaultStore:
         for category, changed in rows.items():
             transaction.insert(f"INSERT INTO {_TABLES[category]}(person, body)", sorted(changed), _REPLACE)
 
-    async def expire(self, category: Purpose, before: int, after: int, rows: int) -> tuple[int | None, int]:
+    async def expire(
+        self, category: Purpose, before: int, after: int, rows: int
+    ) -> tuple[int | None, int, int | None]:
         """Remove entries older than `before` (epoch seconds) from the next `rows` people above the number `after`.
 
-        Returns where the next slice begins (None: the end was reached) and how many entries went. What nobody can
-        open any more goes too.
+        Returns where the next slice begins (None: the end was reached), how many entries went, and the time of the
+        oldest that stay. What nobody can open any more goes too.
         """
         table, gone = _TABLES[category], 0
+        oldest: int | None = None
         changed: list[tuple[int, bytes]] = []
         empty: list[int] = []
         async with self._database.transaction() as transaction:
@@ -156,6 +160,8 @@ class VaultStore:
                 entries = self.open(person, category, body) or []
                 kept = [entry for entry in entries if entry.at >= before]
                 gone += len(entries) - len(kept)
+                times = [entry.at for entry in kept]
+                oldest = min([*times, *([] if oldest is None else [oldest])], default=None)
                 if not kept:
                     empty.append(person)
                 elif len(kept) < len(entries):
@@ -164,14 +170,81 @@ class VaultStore:
             if empty:
                 marks = ",".join("?" * len(empty))
                 transaction.later(f"DELETE FROM {table} WHERE person IN ({marks})", empty)
-        return (found[-1][0] if len(found) == rows else None), gone
+        return (found[-1][0] if len(found) == rows else None), gone, oldest
+
+    async def rehome(self, moves: Iterable[tuple[int, int, int]]) -> None:
+        """Hand over what people keep: each (from, to, categories) sealed anew for its new owner, in one transaction.
+
+        What is already there stays beside it, by time; categories not named (a purpose set) are deleted. Both need
+        their data keys; what cannot be opened is gone. Harmless when repeated.
+        """
+        moves = list(moves)
+        async with self._database.transaction() as transaction:
+            for category, table in _TABLES.items():
+                rows = [
+                    (new, body)
+                    for old, new, categories in moves
+                    if categories & category and (body := self._joined(old, new, category)) is not None
+                ]
+                transaction.insert(f"INSERT INTO {table}(person, body)", rows, _REPLACE)
+            self._delete(transaction, [old for old, _, _ in moves])
+
+    def _joined(self, old: int, new: int, category: Purpose) -> bytes | None:
+        """What two numbers keep in a category, sealed for the second; None where the first keeps nothing."""
+        sql = _READS[category]
+        theirs = self._reader.execute(sql, (old,)).fetchone()
+        if theirs is None or not self._keys.holds_data_key(new):
+            return None
+        own = self._reader.execute(sql, (new,)).fetchone()
+        entries = [*(self.open(old, category, theirs[0]) or ())]
+        if own is not None:
+            entries += self.open(new, category, own[0]) or ()
+            entries.sort(key=lambda entry: entry.at)
+        return self.seal(new, category, entries[-self._most :]) if entries else None
+
+    async def remove_category(self, person: int, categories: Purpose) -> bool:
+        """Delete what one person keeps in these categories and leave the others; True once no byte is left of it in
+        the write-ahead log either."""
+        async with self._database.transaction() as transaction:
+            for category, table in _TABLES.items():
+                if categories & category:
+                    transaction.later(f"DELETE FROM {table} WHERE person = ?", (person,))
+        return await self._database.checkpoint_truncate()
 
     async def remove(self, people: Sequence[int]) -> None:
         """Delete everything kept of these people; their keys have to go first (`KeyRing.destroy_data_keys`)."""
-        marks = ",".join("?" * len(people))
         async with self._database.transaction() as transaction:
-            for table in _TABLES.values():
-                transaction.later(f"DELETE FROM {table} WHERE person IN ({marks})", people)
+            self._delete(transaction, people)
+
+    def _delete(self, transaction: Transaction, people: Sequence[int]) -> None:
+        marks = ",".join("?" * len(people))
+        for table in _TABLES.values():
+            transaction.later(f"DELETE FROM {table} WHERE person IN ({marks})", people)
+
+    async def checkpoint_truncate(self) -> bool:
+        """Fold the write-ahead log into the file and empty it. False = a reader was open: repeat."""
+        return await self._database.checkpoint_truncate()
+
+    async def erase(self, people: Sequence[int]) -> dict[str, int]:
+        """Delete everything of these people so that not even their numbers stay in the file; rows by category."""
+
+        def work(connection: Connection) -> dict[str, int]:
+            return {
+                CATEGORY_NAMES[category]: remove_rows(connection, table, "person", people)
+                for category, table in _TABLES.items()
+            }
+
+        async with self._database.transaction() as transaction:
+            return await transaction.run(work)
+
+    def ciphertexts(self, people: Sequence[int]) -> list[bytes]:
+        """What lies in the file about these people, as it lies there: what to look for after they were erased."""
+        return [body for person in people for sql in _READS.values() for (body,) in self._reader.execute(sql, (person,))]
+
+    @property
+    def database(self) -> Database:
+        """vault.db itself, for maintenance of the file."""
+        return self._database
 
     async def catch_up(self, log: SqliteEventLog, group: int = 1_000) -> int:
         """Take over what the log still holds (after a crash, or whenever it fell behind); the position reached."""

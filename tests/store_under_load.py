@@ -51,7 +51,7 @@ class Recorder:
             )
         self.store.advance(transaction, "features", await self.log.append(transaction, events))
         self.log.release(transaction, self.vault.applied(self.log.epoch()))
-        self.store.save(transaction, list(known.values()), new)
+        self.store.save(transaction, list(known.values()), new, epoch=1)
         return [number in fresh for number in ids]
 
 

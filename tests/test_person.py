@@ -36,7 +36,7 @@ async def test_only_what_is_consented_and_wanted_leaves_the_row(tmp_path: Path, 
         pseudonym = os.urandom(16)
         async with database.transaction() as transaction:
             row = person(consent)
-            store.save(transaction, [row], {pseudonym: row.surrogate})
+            store.save(transaction, [row], {pseudonym: row.surrogate}, epoch=1)
         found = store.read(pseudonym, Purpose(wanted))
         assert found is not None
         assert (found.session is not None) == bool(consent & wanted & Purpose.SESSION)
@@ -55,7 +55,7 @@ async def test_a_group_of_people_is_read_and_saved_whole(tmp_path: Path) -> None
         rows = {os.urandom(16): person(consent) for consent in range(100)}
         async with database.transaction() as transaction:
             new = {pseudonym: row.surrogate for pseudonym, row in rows.items()}
-            store.save(transaction, list(rows.values()), new)
+            store.save(transaction, list(rows.values()), new, epoch=1)
         assert await store.resolve([*rows, os.urandom(16)]) == rows
         assert {row.surrogate: row.consent for row in store.consents()} == {
             row.surrogate: row.consent for row in rows.values()
@@ -63,7 +63,7 @@ async def test_a_group_of_people_is_read_and_saved_whole(tmp_path: Path) -> None
         for row in rows.values():
             row.session, row.seen = None, 99
         async with database.transaction() as transaction:
-            store.save(transaction, list(rows.values()), {})
+            store.save(transaction, list(rows.values()), {}, epoch=1)
         assert await store.resolve(rows) == rows
 
 
@@ -81,7 +81,7 @@ def test_people_whose_pseudonyms_begin_alike_stay_apart(starts: list[int], split
             rows = {pseudonym: person() for pseudonym in pseudonyms}
             for part in (pseudonyms[:split], pseudonyms[split:]):
                 async with database.transaction() as transaction:
-                    store.save(transaction, [rows[p] for p in part], {p: rows[p].surrogate for p in part})
+                    store.save(transaction, [rows[p] for p in part], {p: rows[p].surrogate for p in part}, epoch=1)
             for pseudonym in pseudonyms:
                 found = store.read(pseudonym, ALL)
                 assert found == rows[pseudonym]
@@ -96,7 +96,7 @@ async def test_a_broken_pseudonym_key_is_noticed(tmp_path: Path) -> None:
         alike = {bytes(8) + number.to_bytes(8, "big"): new_surrogate() for number in range(5)}
         with pytest.raises(OverflowError, match="share their first 63 bits"):
             async with database.transaction() as transaction:
-                store.save(transaction, [], alike)
+                store.save(transaction, [], alike, epoch=1)
 
 
 @pytest.mark.parametrize("count", [0, 1, 3, 1_500])

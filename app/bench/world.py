@@ -144,12 +144,12 @@ async def _build_people(
                 rows = _rows(surrogates[first : first + CHUNK], found, int(now))
                 while some := list(islice(rows, 2_000)):
                     async with database.transaction() as transaction:
-                        store.save(transaction, some, {})
+                        store.save(transaction, some, {}, epoch=keys.epoch)
             pseudonyms = [keys.pseudonym("anon", anon_of(person)) for person in range(size.people)]
             ways = iter(sorted(zip(pseudonyms, surrogates, strict=True)))
             while batch := dict(islice(ways, CHUNK)):
                 async with database.transaction() as transaction:
-                    store.save(transaction, [], batch)
+                    store.save(transaction, [], batch, epoch=keys.epoch)
         await database.checkpoint_truncate()
 
 

@@ -65,6 +65,25 @@ def revoke(ctx: click.Context, number: int) -> None:
     _with_keys(ctx, end)
 
 
+@command.command("epochs")
+@click.pass_context
+def epochs(ctx: click.Context) -> None:
+    """The epochs of the pseudonym keys: which are live, and when keys were made and destroyed."""
+
+    async def show(keys: KeyRing) -> None:
+        for epoch in keys.epochs():
+            word = "current" if epoch == keys.epoch else "previous" if epoch == keys.epoch - 1 else "ending"
+            click.echo(f"epoch {epoch:>4}  {word:<9} began {_when(keys.began(epoch))}")
+        for at, epoch, what, detail in keys.history():
+            click.echo(f"{_when(at)}  epoch {epoch} {what}{f' ({detail})' if detail else ''}")
+
+    _with_keys(ctx, show)
+
+
+def _when(at: int) -> str:
+    return f"{datetime.fromtimestamp(at, UTC):%Y-%m-%d %H:%M}"
+
+
 @command.command("signing-secret")
 @click.pass_context
 def signing_secret(ctx: click.Context) -> None:

@@ -3,6 +3,7 @@
 from dataclasses import dataclass, field
 
 from app.ingest.wire import BatchOnWire, DropReason, EventOnWire, EventResult, Location
+from app.privacy.choice import Choice
 from app.privacy.gatekeeper import ConsentSignal
 from app.privacy.identity import NOBODY, Persons
 from store.api_keys import ApiKey
@@ -61,6 +62,8 @@ class Incoming:
     """The same, the earlier of the sender's word and the server's: what a tombstone is lifted by."""
     tombstones: tuple[int, ...] = ()
     """Where it would stand that this visitor was erased."""
+    choice: Choice | None = None
+    """A decision told on its own (POST /v1/consent), of `now_ms`."""
     drafts: list[Draft] = field(default_factory=list)
     results: list[EventResult | None] = field(default_factory=list)
 

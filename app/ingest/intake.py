@@ -18,6 +18,7 @@ from store.clock import Clock
 from store.database import Database, Transaction
 from store.event_log import SqliteEventLog
 from store.faults import StoreFault
+from store.moves import Moves
 from store.vault import VaultStore
 from store.writer import GroupWriter, WriterClosed
 
@@ -40,6 +41,7 @@ class Intake:
         recorder: Recorder,
         event_log: SqliteEventLog,
         vault: VaultStore,
+        moves: Moves,
         plugins: Plugins,
         clock: Clock,
         meter: IngestMeter,
@@ -50,6 +52,7 @@ class Intake:
         self._preparation = preparation
         self._log = event_log
         self._vault = vault
+        self._moves = moves
         self._plugins = plugins
         self._clock = clock
         self._meter = meter
@@ -67,6 +70,9 @@ class Intake:
         self._sealed = asyncio.Event()
         self._sealed.set()  # a crash may have left something for the vault
         self._moved = asyncio.Event()
+        self.withdrawn = asyncio.Event()
+        """Set whenever somebody took back a category of the vault."""
+        self.withdrawn.set()  # a crash may have left something to be emptied
         self._all_written = False
         self._drained = asyncio.Event()
 
@@ -99,7 +105,7 @@ class Intake:
             results = [result for result in incoming.results if result is not None]
             self._meter.results(results)
             return BatchResult(results, _gpc(incoming.gpc_honoured))
-        recorded = await self.writer.submit(incoming)
+        recorded = await self._write_down(incoming)
         self._meter.results(recorded.results)
         for event in recorded.events:
             self._clock.observe(event.at_ms)
@@ -111,6 +117,18 @@ class Intake:
             if wait_for_vault:
                 await self.until_vaulted(recorded.sealed_at)
         return BatchResult(recorded.results, _gpc(recorded.gpc_honoured))
+
+    async def decide(self, incoming: Incoming) -> Recorded:
+        """Take over a decision (`incoming.choice`); on return it is in force, and in the ledger. Raises like `submit`."""
+        return await self._write_down(incoming)
+
+    async def _write_down(self, incoming: Incoming) -> Recorded:
+        recorded = await self.writer.submit(incoming)
+        if recorded.moved:
+            self._sealed.set()
+        if recorded.withdrew:
+            self.withdrawn.set()
+        return recorded
 
     async def until_vaulted(self, sequence: int | None = None, patience: float = _VAULT_PATIENCE_SECONDS) -> None:
         """Return when the vault has come that far (None: as far as all that was accepted), or after `patience`
@@ -148,19 +166,26 @@ class Intake:
                 return
 
     async def _catch_up(self) -> None:
+        moves = self._moves.pending()  # before the log is read: nothing more is sealed for the old numbers
         committed = self._log.head()
         position = await self._vault.catch_up(self._log)
+        if moves:
+            await self._moves.carry_over(moves)
         self._vaulted = max(committed, position)
         self._moved.set()
         self._moved = asyncio.Event()
-        if position <= self._released:
+        if position <= self._released and not moves:
             return
 
         async def release(transaction: Transaction) -> None:
             self._log.release(transaction, position)
+            if moves:
+                self._moves.forget(transaction, moves)
 
         await self.writer.exclusive(release)
         self._released = position
+        if moves and self._moves.pending(1):
+            self._sealed.set()
 
 
 def _gpc(honoured: bool) -> Literal["", "honoured"]:

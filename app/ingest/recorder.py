@@ -16,18 +16,23 @@ from app.features.options import FeatureOptions
 from app.ingest.incoming import Draft, Incoming
 from app.ingest.known import Known, People
 from app.ingest.meter import IngestMeter
+from app.ingest.renewal import Renewals
 from app.ingest.wire import DropReason, EventResult
 from app.privacy.gatekeeper import NOTHING, Decision, Gate
+from app.privacy.pseudonyms import PseudonymOptions
 from plugins.manager import Plugins
 from store.catalogue import Catalogue
 from store.clock import Clock
+from store.consent_ledger import ConsentLedger, Decided, LedgerEntry, read_link, write_link
 from store.database import Transaction
 from store.event_log import EventLog
 from store.keys import KeyRing
+from store.moves import Moves
 from store.person import PersonStore
-from store.records import VAULT, LoggedEvent, Purchase, Purpose
+from store.records import VAULT, LoggedEvent, PersonRow, Purchase, Purpose
 from store.suppression import Suppression, Tombstone
 from store.vault import CATEGORY_NAMES, Entry, Place, Search, VaultStore
+from store.withdrawals import note_withdrawals
 
 CONSUMER = "features"
 """The feature updater's name among the log's consumers."""
@@ -47,6 +52,13 @@ class Recorded(NamedTuple):
     gpc_honoured: bool
     sealed_at: int
     """Sequence number of its last event with something for the vault; 0 for none."""
+    entry: LedgerEntry | None = None
+    """Where the ledger has the decision that was told on its own."""
+    decided: Decided | None = None
+    withdrew: bool = False
+    """Something of the vault has to be emptied."""
+    moved: bool = False
+    """Something of the vault has to follow somebody who changed number."""
 
 
 @dataclass(slots=True)
@@ -61,6 +73,8 @@ class _Work:
     ids: list[int]
     events: list[LoggedEvent]
     sealed_at: int = 0
+    chose: tuple[Known, int] | None = None
+    """Who decided, and which of that person's decisions in this group it was."""
 
 
 class Pause:
@@ -84,6 +98,7 @@ class Recorder:
         *,
         person: PersonStore,
         suppression: Suppression,
+        ledger: ConsentLedger,
         log: EventLog,
         vault: VaultStore,
         keys: KeyRing,
@@ -94,10 +109,18 @@ class Recorder:
         clock: Clock,
         meter: IngestMeter,
         raw_events_days: float,
+        dedup_days: float,
+        moves: Moves,
+        pseudonyms: PseudonymOptions,
     ) -> None:
-        """`raw_events_days`: how long the log's days are kept."""
+        """`raw_events_days`: how long the log's days are kept; `dedup_days`: how long counted ids are."""
+        self._dedup_days = dedup_days
+        self._moves = moves
+        self._pseudonyms = pseudonyms
+        self._lent = False
         self._person = person
         self._suppression = suppression
+        self._ledger = ledger
         self._raw_days = raw_events_days
         self._log = log
         self._vault = vault
@@ -112,14 +135,11 @@ class Recorder:
     async def apply(self, transaction: Transaction, group: Sequence[Incoming]) -> list[Recorded | Exception]:
         """One `Recorded` per batch, in order."""
         started = perf_counter()
-        asked = {
-            pseudonym
-            for incoming in group
-            if incoming.drafts
-            for pseudonym in (incoming.persons.lasting, incoming.persons.visit)
-            if pseudonym is not None
-        }
-        people = People(await self._person.resolve(asked), self._gatekeeper())
+        if self._lent:
+            self._moves.settle()  # the group before may have failed
+            self._lent = False
+        renewals = Renewals(self._options, self._pseudonyms)
+        people = People(await self._resolve(group), self._gatekeeper(), renewals)
         erased = self._suppression.find(key for incoming in group for key in incoming.tombstones)
         works = []
         for incoming in group:
@@ -128,14 +148,27 @@ class Recorder:
                 incoming = self._without_erased(transaction, incoming, tombstones, erased)
             works.append(self._admit(incoming, people))
         drafts = sum(len(work.incoming.drafts) for work in works)
+        if renewals.renewed or renewals.joined:
+            self._lent = True
+            renewals.lend(self._keys)
         started = self._timed("consent_record", drafts, started)
         await self._deduplicate(transaction, works)
         started = self._timed("dedup", drafts, started)
         await self._build(works)
         started = self._timed("build_and_learn", drafts, started)
-        await self._write(transaction, works, people)
+        moved = await self._write(transaction, works, people)
         self._timed("write", drafts, started)
-        return [self._recorded(work) for work in works]
+        withdrew = bool(people.withdrawn())
+        return [self._recorded(work, withdrew)._replace(moved=moved) for work in works]
+
+    async def _resolve(self, group: Sequence[Incoming]) -> dict[bytes, PersonRow]:
+        """Everyone the group may be about; under the previous epoch's pseudonym only who has none in this one."""
+        named = [incoming.persons for incoming in group if incoming.drafts or incoming.choice]
+        rows = await self._person.resolve(
+            {name for each in named for name in (each.lasting, each.visit, each.guest) if name is not None}
+        )
+        before = {before for each in named for now, before in each.before.items() if now not in rows}
+        return rows | await self._person.resolve(before) if before else rows
 
     def _timed(self, step: str, events: int, started: float) -> float:
         now = perf_counter()
@@ -150,7 +183,7 @@ class Recorder:
         The copy keeps a retried group repeatable; `erased` learns of the decision for the batches that follow.
         """
         incoming = replace(incoming, drafts=list(incoming.drafts), results=list(incoming.results))
-        if incoming.consent_update_ms is not None and self._gatekeeper().decided(incoming.signal):
+        if self._grants(incoming):
             down = [tomb for tomb in tombstones if not tomb.lifted_ms]
             if down and all(incoming.decided_ms > tomb.erased_ms for tomb in down):
                 self._suppression.lift(transaction, [tomb.key for tomb in down], incoming.decided_ms)
@@ -164,8 +197,19 @@ class Recorder:
             incoming.consent_update_ms = None
         return incoming
 
+    def _grants(self, incoming: Incoming) -> bool:
+        """Whether the batch brings a yes to anything."""
+        if incoming.choice is not None:
+            return bool(incoming.choice.yes) or incoming.choice.state in ("granted", "session")
+        return incoming.consent_update_ms is not None and bool(self._gatekeeper().decided(incoming.signal))
+
     def _admit(self, incoming: Incoming, people: People) -> _Work:
         """The consent gate: signal and record together, and a decision the batch itself brings."""
+        if incoming.choice is not None:
+            work = _Work(incoming, None, NOTHING, list(incoming.results), [], [], [])
+            person = people.choose(incoming)
+            work.chose = (person, len(person.decisions) - 1) if person is not None and person.decisions else None
+            return work
         if not incoming.drafts:
             return _Work(incoming, None, NOTHING, list(incoming.results), [], [], [])
         person, decision = people.admit(incoming)
@@ -188,6 +232,7 @@ class Recorder:
             if work.person is not None:
                 pseudonym = work.person.pseudonym
                 work.ids = [event_hash(pseudonym, draft.id, draft.sent_ms) for draft in work.kept]
+        self._drop_counted_before(works)
         ids = [number for work in works for number in work.ids]
         fresh = await self._person.fresh(transaction, ids, int(self._clock.now() // 86_400))
         for work in works:
@@ -200,6 +245,23 @@ class Recorder:
                 else:
                     work.results[draft.place] = EventResult(draft.id, "duplicate")
             work.kept = kept
+
+    def _drop_counted_before(self, works: list[_Work]) -> None:
+        """Soon after a rotation an event may be repeated that was counted under the previous epoch's keys."""
+        if self._clock.now() - self._keys.began() > self._dedup_days * 86_400:
+            return
+        earlier: dict[int, tuple[_Work, Draft]] = {}
+        for work in works:
+            before = work.incoming.persons.before.get(work.person.pseudonym) if work.person is not None else None
+            if before is not None:
+                epoch = self._keys.epoch - 1
+                for draft in work.kept:
+                    earlier[self._keys.event_hash(before, draft.id, draft.sent_ms, epoch)] = (work, draft)
+        for number in self._person.counted(list(earlier)):
+            work, draft = earlier[number]
+            place = work.kept.index(draft)
+            del work.kept[place], work.ids[place]
+            work.results[draft.place] = EventResult(draft.id, "duplicate")
 
     async def _build(self, works: list[_Work]) -> None:
         """Events as the log keeps them, refused by a plugin or learned from, in slices short enough for shoppers."""
@@ -261,8 +323,10 @@ class Recorder:
         }
         return msgspec.structs.replace(event, sealed=sealed)
 
-    async def _write(self, transaction: Transaction, works: list[_Work], people: People) -> None:
+    async def _write(self, transaction: Transaction, works: list[_Work], people: People) -> bool:
+        """Whether something of the vault has to follow somebody who changed number."""
         events = [event for work in works for event in work.events]
+        last = self._log.head()
         if events:
             last = await self._log.append(transaction, events)
             sequence = last - len(events)
@@ -277,16 +341,37 @@ class Recorder:
                     rows.append((event.at_ms // _DAY_MS, sequence))
             self._trace(traced)
             self._person.advance(transaction, CONSUMER, last)
-        self._person.save(transaction, [person.written() for person in people.changed()], people.new())
+        self._note(transaction, people, last)
+        changed = [person.written() for person in people.changed()]
+        moved = await people.renewals.write(transaction, self._keys)
+        self._person.save(transaction, changed, people.new(), self._keys.epoch)
+        return moved
+
+    def _note(self, transaction: Transaction, people: People, last: int) -> None:
+        """Decisions go to the ledger, and what of the vault is withdrawn onto the list of what is to be emptied."""
+        deciding = [(person, read_link(person.row.ledger)) for person in people.deciding()]
+        entries = self._ledger.append(
+            transaction, [(link, decided) for person, link in deciding for decided in person.decisions]
+        )
+        for person, link in deciding:
+            person.entries, entries = entries[: len(person.decisions)], entries[len(person.decisions) :]
+            person.row.ledger = write_link(link)
+        withdrawn = people.withdrawn()
+        if withdrawn:
+            note_withdrawals(transaction, withdrawn, last)
 
     def _trace(self, traced: dict[int, tuple[Known, list[tuple[int, int]]]]) -> None:
         oldest = int(self._clock.now() / 86_400 - self._raw_days)
         for person, rows in traced.values():
             person.trace(rows, oldest, self._log.kept_days)
 
-    def _recorded(self, work: _Work) -> Recorded:
+    def _recorded(self, work: _Work, withdrew: bool) -> Recorded:
         results = [result for result in work.results if result is not None]
-        return Recorded(results, work.events, work.decision.gpc_honoured, work.sealed_at)
+        recorded = Recorded(results, work.events, work.decision.gpc_honoured, work.sealed_at, withdrew=withdrew)
+        if work.chose is None:
+            return recorded
+        person, place = work.chose
+        return recorded._replace(entry=person.entries[place], decided=person.decisions[place])
 
 
 def _location_allowed(work: _Work) -> bool:

@@ -7,7 +7,7 @@ from collections.abc import Callable
 from app.features.options import FeatureOptions
 from app.features.visitor import visitor_of
 from app.privacy.gatekeeper import ConsentSignal, Decision, Gate
-from app.privacy.identity import Claim, Persons, persons_of
+from app.privacy.identity import Claim, Persons, bound_by, persons_of
 from plugins.contract import Visitor
 from store.keys import KeyRing
 from store.person import PersonStore
@@ -18,7 +18,10 @@ _PURCHASES = int(Purpose.PURCHASES)
 
 
 class VisitorReader:
-    """Reads a visitor on the event loop: one point read, two more where purchases are allowed."""
+    """Reads a visitor on the event loop: one point read, two more where purchases are allowed.
+
+    Each is two where a person is not found under the current epoch's pseudonym and there is an older one.
+    """
 
     def __init__(
         self, gate: Callable[[], Gate], keys: KeyRing, person: PersonStore, vault: VaultStore, features: FeatureOptions
@@ -38,7 +41,7 @@ class VisitorReader:
         at_most = gate.at_most(signal)
         row = None
         if int(at_most):
-            row = self._row(persons_of(claim, self._keys), signal.state, at_most)
+            row = self._row(persons_of(claim, self._keys), signal.speaks, at_most)
         decision = gate.allow(signal, row, now)
         if row is None or not int(decision.purposes):
             return Visitor(purposes=decision.purposes), decision
@@ -49,9 +52,21 @@ class VisitorReader:
 
     def _row(self, persons: Persons, state: str, wanted: Purpose) -> PersonRow | None:
         """The row that speaks for the request: the rule of `app.privacy.identity.whose` in as few reads as can be."""
-        if state == "session" or not persons.lasting:
-            return self._person.read(persons.visit, wanted) if persons.visit else None
-        row = self._person.read(persons.lasting, wanted)
-        if state or (row is not None and row.consent_at):
+        if not persons.lasting:
+            return self._find(persons, persons.visit, wanted)
+        if state == "session":
+            visit = self._find(persons, persons.visit, wanted)
+            return bound_by(visit, self._find(persons, persons.lasting, Purpose.NONE))
+        row = self._find(persons, persons.lasting, wanted)
+        if state or (row is not None and row.decided):
             return row
-        return self._person.read(persons.visit, wanted) if persons.visit else None
+        return self._find(persons, persons.visit, wanted)
+
+    def _find(self, persons: Persons, pseudonym: bytes | None, wanted: Purpose) -> PersonRow | None:
+        """Under the current pseudonym, else under the previous epoch's, where who has not come back since still lies."""
+        if pseudonym is None:
+            return None
+        row = self._person.read(pseudonym, wanted)
+        if row is None and (before := persons.before.get(pseudonym)) is not None:
+            return self._person.read(before, wanted)
+        return row

@@ -50,7 +50,7 @@ async def fill(path: Path, people: int) -> list[bytes]:
             async with database.transaction() as transaction:
                 part = rows[start : start + 10_000]
                 persons = [PersonRow(surrogate, 127, "v", 1, 1, b"s" * 300, PROFILE) for surrogate, _ in part]
-                store.save(transaction, persons, {pseudonym: surrogate for surrogate, pseudonym in part})
+                store.save(transaction, persons, {pseudonym: surrogate for surrogate, pseudonym in part}, epoch=1)
         reader.close()
     return [pseudonym for _, pseudonym in rows]
 
@@ -89,7 +89,7 @@ async def group_commit(path: Path, pseudonyms: Sequence[bytes], clients: int, ba
                 if number in fresh
             ]
             last = await log.append(transaction, events)
-            store.save(transaction, list(known.values()), {})
+            store.save(transaction, list(known.values()), {}, epoch=1)
             store.advance(transaction, "features", last)
             return [len(ids) for _, ids in works]
 
