@@ -164,8 +164,24 @@ class Database:
 
     async def checkpoint_truncate(self) -> bool:
         """Fold the write-ahead log into the file and empty it. False = a reader was open: bytes may remain, repeat."""
-        ((busy, _, _),) = await self.fetch("PRAGMA wal_checkpoint(TRUNCATE)")
-        return not busy
+
+
+        def work(connection: Connection) -> bool:
+            # Waiting for a reader would keep every write waiting with it.
+            (patience,) = connection.execute("PRAGMA busy_timeout").fetchone()
+            connection.execute("PRAGMA busy_timeout = 20").close()
+            try:
+                (busy, _, _) = connection.execute("PRAGMA wal_checkpoint(TRUNCATE)").fetchone()
+            finally:
+                connection.execute(f"PRAGMA busy_timeout = {int(patience)}").close()
+            return not busy
+
+        return await self.run(work)
+
+    async def vacuum(self) -> None:
+        """Write the whole file anew, so that no page keeps anything stale; takes its size in memory and a second per
+        100 MB, in which nothing can be written."""
+        await self.run(lambda connection: connection.execute("VACUUM").close())
 
     async def problems(self) -> list[str]:
         """What SQLite's quick_check finds wrong with the file; reads all of it."""
