@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import logging
 import os
 import shutil
@@ -13,6 +14,8 @@ from typing import Any
 
 from app.node import Node
 from app.privacy.retention import sweep
+from app.privacy.rotation import rotate_on_schedule
+from plugins.calls import PluginFailed
 from store.faults import StoreFault
 
 logger = logging.getLogger("personalize")
@@ -30,7 +33,9 @@ def background_jobs(node: Node) -> list[tuple[str, Job]]:
     jobs: list[tuple[str, Job]] = [
         ("generation watch", lambda: watch_generations(node)),
         ("retention sweep", lambda: sweep_on_schedule(node)),
+        ("key rotation", lambda: rotate_on_schedule(node)),
         ("search descriptions", node.shop.finish_search),
+        ("audit expiry", lambda: forget_old_audit(node)),
     ]
     if node.config.training.every_hours:
         jobs.append(("training schedule", lambda: train_on_schedule(node)))
@@ -50,12 +55,21 @@ async def sweep_on_schedule(node: Node) -> None:
     while True:
         try:
             await sweep(node)
-        except StoreFault as fault:
+        except (StoreFault, PluginFailed) as fault:
             logger.error("the retention sweep stopped: %s", fault)
-            node.stalled["retention sweep"] = f"what has expired could not be removed: {fault.what}"
+            told = fault.what if isinstance(fault, StoreFault) else str(fault)
+            node.stalled["retention sweep"] = f"what has expired could not be removed: {told}"
         else:
             node.stalled.pop("retention sweep", None)
         await asyncio.sleep(node.config.retention.sweep_minutes * 60)
+
+
+async def forget_old_audit(node: Node) -> None:
+    """Once a day, take what is too old out of the book of what staff did. The disk may be full: it tries again."""
+    while True:
+        with contextlib.suppress(StoreFault):
+            await node.staff.forget_old()
+        await asyncio.sleep(86_400)
 
 
 async def train_on_schedule(node: Node) -> None:

@@ -94,6 +94,16 @@ class RetentionOptions(msgspec.Struct, frozen=True):
     vault_days: Days = 730.0
     sweep_minutes: Annotated[float, Meta(gt=0, le=1_440)] = 10.0
 
+    consent_records_days: Days = 1_095.0
+    """The ledger of consent decisions."""
+    aggregates_months: Annotated[float, Meta(gt=0, le=1_200)] = 25.0
+    """Counts over many people."""
+    people_at_least: Annotated[int, Meta(ge=10)] = 10
+    """A figure about fewer people is not published, and all are rounded down to a multiple of it."""
+    searches_people_at_least: Annotated[int, Meta(ge=20)] = 20
+    """The same, for what people searched."""
+    cells_per_person: Positive = 50
+    """In so many cells of one report and day a person is counted, at most."""
 
 class TrainingOptions(msgspec.Struct, frozen=True):
     """[training]: `personalize train`, by hand or on schedule."""
