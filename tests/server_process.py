@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import os
 import re
 import signal
@@ -14,6 +15,7 @@ from pathlib import Path
 from typing import Any
 
 import httpx
+import pytest
 
 ROOT = Path(__file__).parent.parent
 PROGRAM = (sys.executable, "-m", "app")
@@ -95,3 +97,22 @@ def _announced(process: subprocess.Popen[str], keys_at_most: int) -> tuple[str, 
         if told and len(keys) == keys_at_most:
             break
     return address, keys
+
+
+NOBODY: dict[str, Any] = {"user": 65534, "group": 65534, "extra_groups": ()}
+"""Popen arguments that make a child of root an unprivileged one."""
+
+
+def unprivileged() -> tuple[Sequence[str], dict[str, Any]]:
+    """This program and Popen arguments under which it runs as somebody who is not root; skips where root cannot."""
+    if os.geteuid():
+        return PROGRAM, {"env": ENVIRONMENT}
+    packages = [path for path in sys.path if path.endswith("site-packages")]
+    environment = {**ENVIRONMENT, "PYTHONPATH": os.pathsep.join([str(ROOT), *packages]), "HOME": "/nonexistent"}
+    for python in (sys.executable, f"/usr/bin/python3.{sys.version_info.minor}"):
+        with contextlib.suppress(OSError):
+            command = [python, "-c", "import app.serve"]
+            done = subprocess.run(command, env=environment, capture_output=True, check=False, cwd="/", **NOBODY)
+            if not done.returncode:
+                return [python, "-m", "app"], {"env": environment, **NOBODY}
+    pytest.skip("root's Python cannot be run by another user here, and there is no other of the same version")

@@ -108,7 +108,7 @@ def test_every_acknowledged_event_survives_a_kill_under_load_and_counts_once(tmp
     sent, acknowledged = crowd.sent, crowd.acknowledged
     with serving(tmp_path) as server:
         assert logged(tmp_path) >= acknowledged.total() * (VIEWS + 1) > 0
-        for user, number in ((user, number) for user in users for number in range(1, sent[user] + 1)):
+        for user, number in [(each, number) for each in users for number in range(1, sent[each] + 1)]:
             again = statuses(post(server, crowd.key, visit(user, number)))
             assert again.total() == VIEWS + 1
             if number <= acknowledged[user]:

@@ -8,8 +8,9 @@ from app.cli import read_config
 
 
 @click.command(hidden=True)
+@click.argument("shoppers", type=int)
 @click.pass_context
-def command(ctx: click.Context) -> None:
+def command(ctx: click.Context, shoppers: int) -> None:
     """Generate the demo shop's catalogue and history into the configured node."""
     import asyncio
 
@@ -17,4 +18,4 @@ def command(ctx: click.Context) -> None:
     from store.clock import Clock
 
     config = read_config(ctx)
-    asyncio.run(prepare(config, ctx.obj, Clock().now(), lambda text: click.echo(f"  {text}")))
+    asyncio.run(prepare(config, ctx.obj, Clock().now(), lambda text: click.echo(f"  {text}"), shoppers))

@@ -12,6 +12,7 @@ import msgspec
 
 from app.config import Config
 from app.demo import Batch, generate_catalogue, generate_history
+from app.demo.shoppers import SHOPPERS
 from app.importing.load import Loader
 from app.jobs import program
 from app.node import Node, open_node
@@ -46,19 +47,21 @@ def write_mark(folder: Path, shop: DemoShop) -> None:
     (folder / MARK).write_bytes(msgspec.json.encode(shop))
 
 
-def prepare_in_child(config_path: Path, said: Callable[[str], None]) -> None:
+def prepare_in_child(config_path: Path, said: Callable[[str], None], shoppers: int = SHOPPERS) -> None:
     """Generate and train in processes of their own, so that the server starts small. Raises CannotPrepare."""
     config_path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
     if not config_path.exists():
         shutil.copyfile(Path(__file__).parent / "demo.toml", config_path)
-    for what, arguments in (("generating the shop", ["demo-data"]), ("training", ["train"])):
+    for what, arguments in (("generating the shop", ["demo-data", str(shoppers)]), ("training", ["train"])):
         said(f"{what} …")
         done = subprocess.run([*program(), "-c", str(config_path), *arguments], check=False)
         if done.returncode:
             raise CannotPrepare(f"{what} ended with exit code {done.returncode}")
 
 
-async def prepare(config: Config, config_path: Path, now: float, said: Callable[[str], None]) -> None:
+async def prepare(
+    config: Config, config_path: Path, now: float, said: Callable[[str], None], shoppers: int = SHOPPERS
+) -> None:
     """Generate the shop into the node's folder, or finish what was interrupted: event ids make it idempotent."""
     folder = config_path.parent / config.node.data
     shop = read_mark(folder) or DemoShop(SEED, int(now))
@@ -67,7 +70,7 @@ async def prepare(config: Config, config_path: Path, now: float, said: Callable[
         catalogue = generate_catalogue(shop.seed, shop.now)
         await node.shop.put_items(msgspec.convert(catalogue, list[Item]), shop.now)
         said(f"{len(catalogue)} products")
-        events = await _replay(node, generate_history(catalogue, shop.seed, shop.now))
+        events = await _replay(node, generate_history(catalogue, shop.seed, shop.now, shoppers))
         said(f"{events} events of generated visitors")
     write_mark(folder, msgspec.structs.replace(shop, complete=True))
 
