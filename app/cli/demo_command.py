@@ -21,13 +21,15 @@ What to try
 @click.option("--data", type=click.Path(path_type=Path), default=Path("demo-data"), show_default=True)
 @click.option("--port", type=int, envvar="DEMO_PORT", default=8787, show_default=True, help="Also by DEMO_PORT.")
 @click.option("--host", default="127.0.0.1", show_default=True)
+@click.option("--shoppers", type=int, help="Generated visitors; fewer are made faster and teach less.")
 @click.option("--prepare-only", is_flag=True, help="Make and train the shop, then stop.")
-def command(data: Path, port: int, host: str, prepare_only: bool) -> None:
+def command(data: Path, port: int, host: str, shoppers: int | None, prepare_only: bool) -> None:
     """Make the generated shop, train, and serve its storefront."""
     import msgspec
 
     from app.config import load_config
     from app.demo.prepare import prepare_in_child, read_mark
+    from app.demo.shoppers import SHOPPERS
     from app.logs import set_up_logs
     from app.serve import CannotListen, run, serve
 
@@ -36,7 +38,7 @@ def command(data: Path, port: int, host: str, prepare_only: bool) -> None:
     try:
         mark = read_mark(data)
         if prepare_only or mark is None or not mark.complete:
-            prepare_in_child(path, click.echo)
+            prepare_in_child(path, click.echo, shoppers or SHOPPERS)
         if prepare_only:
             return
         config = load_config(path)
