@@ -9,6 +9,7 @@ from collections.abc import AsyncIterator, Iterator
 from contextlib import AsyncExitStack, asynccontextmanager, contextmanager
 from pathlib import Path
 
+from app.admin.staff import Staff
 from app.config import Config
 from app.config.suggestion import suggest
 from app.ingest.intake import Intake
@@ -25,6 +26,7 @@ from app.serving.token import Tokens
 from plugins.contract import Model
 from plugins.loading import PluginProblems, shipped_names
 from plugins.manager import Plugins, load_plugins
+from store.admin import open_admin
 from store.catalogue import Catalogue
 from store.clock import Clock, open_clock
 from store.database import Database, open_database, open_reader
@@ -61,6 +63,7 @@ class Node:
     log: SqliteEventLog
     vault: VaultStore
     shop: ShopStore
+    staff: Staff
     gatekeeper: Gate
     generations: Generations
     tokens: Tokens
@@ -201,6 +204,7 @@ async def _open_stores(node: Node, stack: AsyncExitStack) -> None:
     node.shop = await stack.enter_async_context(
         open_shop(folder / "shop.db", items_at_most=config.node.items_at_most, cache_mb=cache, max_pages=pages)
     )
+    node.staff = Staff(await stack.enter_async_context(open_admin(folder / "admin.db", max_pages=pages)), config.admin)
 
 
 @contextmanager

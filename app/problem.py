@@ -35,7 +35,8 @@ class Problem(Exception):
         *,
         errors: Sequence[FieldError] = (),
         headers: Mapping[str, str] | None = None,
+        kind: str = "about:blank",
     ) -> None:
         super().__init__(f"{status} {title}: {detail}")
-        self.details = ProblemDetails(title=title, status=status, detail=detail, errors=tuple(errors))
+        self.details = ProblemDetails(title=title, status=status, detail=detail, type=kind, errors=tuple(errors))
         self.headers = dict(headers or {})

@@ -39,6 +39,7 @@ async def serve(config: Config, config_path: Path, announce: Callable[[Node, str
     # A request must not wait 5 ms for the writer's thread to let go of the interpreter.
     sys.setswitchinterval(0.0005)
     async with open_node(config, config_path) as node:
+        await node.staff.ensure_first_account()
         stop = asyncio.Event()
         loop = asyncio.get_running_loop()
         for number in (signal.SIGTERM, signal.SIGINT):

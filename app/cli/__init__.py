@@ -13,6 +13,7 @@ from app import __version__
 from app.config import Config, ConfigError, load_config
 
 if TYPE_CHECKING:
+    from app.admin.staff import Staff
     from store.keys import KeyRing
 
 COMMANDS = {
@@ -26,6 +27,7 @@ COMMANDS = {
     "quality": "Measure recommendations and search on real data.",
     "plugins": "List what is on: plugins, options, hooks.",
     "keys": "List, make and revoke API keys.",
+    "users": "Who operates the node: accounts, roles, passwords.",
     "selftest": "Prove this installation against itself.",
     "bench": "Measure speed and memory in the benchmark world.",
 }
@@ -90,6 +92,13 @@ def tell_first_keys(keys: KeyRing, *, err: bool = False) -> None:
         click.echo("  first start; these API keys are shown only now:", err=err)
         for kind, key in keys.first_keys.items():
             click.echo(f"    {kind:<7} {key}", err=err)
+
+
+def tell_first_password(staff: Staff) -> None:
+    """Print the password of the account made at this very start; there is no default one."""
+    if staff.first_password:
+        click.echo("  first account; its password is shown only now:")
+        click.echo(f"    {staff.FIRST_NAME:<7} {staff.first_password}")
 
 
 def fail(message: str, code: int = 1) -> NoReturn:

@@ -6,7 +6,7 @@ from pathlib import Path
 
 import click
 
-from app.cli import fail
+from app.cli import fail, tell_first_password
 from app.node import Node
 
 TRY = """
@@ -55,3 +55,4 @@ def announce(node: Node, address: str) -> None:
     click.echo(f"  storefront  {address}/demo/")
     click.echo(f"  API         {address}/openapi.json   {address}/metrics")
     click.echo(TRY)
+    tell_first_password(node.staff)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import click
 
-from app.cli import fail, read_config, tell_first_keys
+from app.cli import fail, read_config, tell_first_keys, tell_first_password
 from app.node import Node
 
 
@@ -35,3 +35,4 @@ def announce(node: Node, address: str) -> None:
     model = node.model
     click.echo(f"  {node.catalogue.size} items, generation {model.id or 'none yet (personalize train)'}")
     tell_first_keys(node.keys)
+    tell_first_password(node.staff)

@@ -7,6 +7,7 @@ from typing import Any
 
 import msgspec
 
+from app.admin.options import AdminOptions
 from app.catalogue.options import CatalogueOptions
 from app.config.sections import (
     NodeOptions,
@@ -42,6 +43,7 @@ class Config(msgspec.Struct, frozen=True, kw_only=True):
     serving: ServingOptions = ServingOptions()
     search: SearchOptions = SearchOptions()
     catalogue: CatalogueOptions = CatalogueOptions()
+    admin: AdminOptions = AdminOptions()
     placements: dict[str, PlacementOptions] = {}
     plugins: dict[str, Any] = {}
     """`folder`, `standard`, and a table per plugin; the plugins themselves type their options."""

@@ -50,6 +50,8 @@ class ServerOptions(msgspec.Struct, frozen=True):
     """How long SIGTERM lets requests finish."""
     allowed_origins: list[str] = []
     """Storefronts that may send events from a browser; empty: any origin, without credentials."""
+    requests_per_minute: Annotated[int, Meta(ge=0)] = 6_000
+    """Per network prefix (IPv4 /24, IPv6 /48), for requests without a server key; 0: any number."""
     uvloop: bool = True
     fast_http: bool = True
     """HTTP/1.1 read by httptools; false: by Hypercorn's own h11, for a third of the requests a second."""

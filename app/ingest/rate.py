@@ -23,10 +23,14 @@ class RateLimit:
     def wait(self, address: str, now: float) -> float:
         """Seconds this sender has to wait; 0: go ahead, and it is counted. `now` in seconds of a clock that never
         stops or goes back."""
+        return self.wait_named(_prefix(address), now)
+
+    def wait_named(self, sender: bytes, now: float) -> float:
+        """The same for a sender known otherwise than by an address."""
         if int(now // DAY) != self._day:
             self._day, self._secret = int(now // DAY), secrets.token_bytes(32)
             self._buckets.clear()
-        name = hashlib.blake2b(_prefix(address), key=self._secret, digest_size=12).digest()
+        name = hashlib.blake2b(sender, key=self._secret, digest_size=12).digest()
         left, at = self._buckets.pop(name, (self._burst, now))
         left = min(self._burst, left + max(0.0, now - at) * self._rate)
         allowed = left >= 1

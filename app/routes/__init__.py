@@ -8,11 +8,12 @@ from starlette.routing import BaseRoute
 
 from app.node import Node
 from app.problem import Problem
-from app.routes import events, health, items, recommendations, search
-from app.routes.answers import on_fault, on_gone, on_missing, on_problem
+from app.routes import accounts, api_keys, events, health, items, recommendations, search, sign_in
+from app.routes.answers import on_crash, on_deep, on_fault, on_gone, on_missing, on_problem
 from app.routes.assets import AssetsMissing, asset_routes, load_assets
 from app.routes.demo import demo_routes
 from app.routes.security import SecureHeaders
+from app.routes.throttle import Throttle
 from app.storefront.wiring import storefront_of
 from store.faults import StoreFault
 
@@ -21,6 +22,9 @@ OPERATIONS = [
     *events.OPERATIONS,
     *search.OPERATIONS,
     *items.OPERATIONS,
+    *sign_in.OPERATIONS,
+    *accounts.OPERATIONS,
+    *api_keys.OPERATIONS,
     *health.OPERATIONS,
 ]
 
@@ -32,6 +36,9 @@ def create_app(node: Node) -> Starlette:
         *events.routes(node),
         *search.routes(node),
         *items.routes(node),
+        *sign_in.routes(node),
+        *accounts.routes(node),
+        *api_keys.routes(node),
         *health.routes(node, OPERATIONS),
         *_page_routes(node),
     ]
@@ -41,11 +48,15 @@ def create_app(node: Node) -> Starlette:
             Problem: on_problem,
             StoreFault: on_fault,
             ClientDisconnect: on_gone,
+            RecursionError: on_deep,
+            Exception: on_crash,
             404: on_missing,
             405: on_missing,
         },
     )
-    app.add_middleware(SecureHeaders)
+    app.state.staff = node.staff
+    app.add_middleware(Throttle, node=node)
+    app.add_middleware(SecureHeaders)  # the outer one
     return app
 
 

@@ -22,12 +22,12 @@ class CrossOrigin:
         self._listed = tuple(allowed_origins)
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
-        extra = self._headers(scope)
+        extra = readable(scope, self._listed)
         if scope["method"] == "OPTIONS":
-            asked = b"GET, POST"
+            asked = b"GET, POST, DELETE"
             extra += [
                 (b"access-control-allow-methods", asked),
-                (b"access-control-allow-headers", b"content-type, authorization"),
+                (b"access-control-allow-headers", b"content-type, authorization, personalize-visitor"),
                 (b"access-control-max-age", b"%d" % PREFLIGHT_SECONDS),
             ] if extra else [(b"allow", asked)]  # fmt: skip
             await send({"type": "http.response.start", "status": 204, "headers": extra})
@@ -41,12 +41,14 @@ class CrossOrigin:
 
         await self._app(scope, receive, send_with_headers if extra else send)
 
-    def _headers(self, scope: Scope) -> Headers:
-        origin = next((value for name, value in scope["headers"] if name == b"origin"), b"")
-        if not self._listed:
-            return [(b"access-control-allow-origin", b"*")] if origin else []
-        # Also without an origin: a cache must not hand such an answer to a page that may not read it.
-        vary = [(b"vary", b"origin")]
-        if not origin or not origin_allowed(origin.decode("latin-1"), None, self._listed):
-            return vary
-        return [(b"access-control-allow-origin", origin), *vary]
+
+def readable(scope: Scope, listed: Sequence[str]) -> Headers:
+    """Headers that let the page that asked read the answer; `listed` is `[server] allowed_origins`."""
+    origin = next((value for name, value in scope["headers"] if name == b"origin"), b"")
+    if not listed:
+        return [(b"access-control-allow-origin", b"*")] if origin else []
+    # Also without an origin: a cache must not hand such an answer to a page that may not read it.
+    vary = [(b"vary", b"origin")]
+    if not origin or not origin_allowed(origin.decode("latin-1"), None, listed):
+        return vary
+    return [(b"access-control-allow-origin", origin), *vary]

@@ -9,6 +9,7 @@ from typing import Any
 import msgspec
 
 from app.problem import ProblemDetails
+from app.routes.admin import COOKIE
 
 REF = "#/components/schemas/{name}"
 
@@ -30,7 +31,7 @@ class Operation:
     query: dict[str, str] = field(default_factory=dict)
     """Query parameter -> what it means."""
     key: str = ""
-    """`server` or `public` where an API key is needed."""
+    """Who may: `public` or `server` with that key, `admin` anyone signed in, else roles as in `privacy or operator`."""
     problems: Sequence[int] = (400,)
 
 
@@ -47,7 +48,10 @@ def document(operations: Sequence[Operation], *, title: str, version: str) -> di
         "paths": paths,
         "components": {
             "schemas": components,
-            "securitySchemes": {"server": {"type": "http", "scheme": "bearer"}},
+            "securitySchemes": {
+                "server": {"type": "http", "scheme": "bearer"},
+                "admin": {"type": "apiKey", "in": "cookie", "name": COOKIE},
+            },
         },
     }
 
@@ -76,6 +80,9 @@ def _describe(operation: Operation) -> dict[str, Any]:
         }
     if operation.key == "server":
         described["security"] = [{"server": []}]
+    elif operation.key not in ("", "public"):
+        described["security"] = [{"admin": []}]
+        described["description"] = f"For {'anyone signed in' if operation.key == 'admin' else operation.key}."
     return described
 
 

@@ -1,0 +1,171 @@
+"""/v1/admin/users and /v1/audit: an operator says who may do what; the book says who did what."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Annotated
+
+import msgspec
+from msgspec import Meta
+from starlette.requests import Request
+from starlette.responses import Response
+from starlette.routing import Route
+
+from app.admin.passwords import objection
+from app.problem import FieldError, Problem
+from app.routes.admin import require
+from app.routes.answers import json_response
+from app.routes.openapi import Operation
+from app.routes.sign_in import read_json
+from store.accounts import EVERY_ROLE, Account, NameTaken, Role, names_of, roles_named
+from store.audit import AuditEntry
+
+if TYPE_CHECKING:
+    from app.node import Node
+
+PAGE = 100
+Name = Annotated[str, Meta(pattern=r"^[\w.@+-]{1,64}\Z", description="Letters, digits and . _ @ + -")]
+
+
+class AccountOnWire(msgspec.Struct, frozen=True):
+    """POST /v1/admin/users."""
+
+    name: Name
+    roles: list[str]
+    password: str
+
+
+class ChangeOnWire(msgspec.Struct, frozen=True):
+    """PATCH /v1/admin/users/{name}: what is left out stays as it is."""
+
+    roles: list[str] | None = None
+    password: str | None = None
+
+
+class AccountAnswer(msgspec.Struct, frozen=True):
+    """One account, without its password."""
+
+    name: str
+    roles: list[str]
+    created: int
+
+
+class AccountsAnswer(msgspec.Struct, frozen=True):
+    """GET /v1/admin/users."""
+
+    users: list[AccountAnswer]
+
+
+class AuditAnswer(msgspec.Struct, frozen=True, omit_defaults=True):
+    """GET /v1/audit: the newest first."""
+
+    entries: list[AuditEntry]
+    next: str = ""
+    """For `before` of the next request; absent on the last page."""
+
+
+_CHANGES = (400, 401, 403, 404, 409, 413, 415)
+OPERATIONS = [
+    Operation("get", "/v1/admin/users", "Who operates the node", answer=AccountsAnswer, key="operator",
+              problems=(401, 403)),
+    Operation("post", "/v1/admin/users", "Add an account", AccountOnWire, AccountAnswer, status=201, key="operator",
+              problems=_CHANGES),
+    Operation("patch", "/v1/admin/users/{name}", "Change roles or password; signs the account out", ChangeOnWire,
+              AccountAnswer, key="operator", problems=_CHANGES),
+    Operation("delete", "/v1/admin/users/{name}", "Remove an account", status=204, key="operator",
+              problems=(401, 403, 404, 409)),
+    Operation("get", "/v1/audit", "Who did what, the newest first", answer=AuditAnswer, key="privacy or operator",
+              query={"before": "`next` of the answer before"}, problems=(400, 401, 403)),
+]  # fmt: skip
+
+
+def routes(node: Node) -> list[Route]:
+    handlers = Handlers(node)
+    return [
+        Route("/v1/admin/users", handlers.all, methods=["GET"]),
+        Route("/v1/admin/users", handlers.add, methods=["POST"]),
+        Route("/v1/admin/users/{name}", handlers.change, methods=["PATCH"]),
+        Route("/v1/admin/users/{name}", handlers.remove, methods=["DELETE"]),
+        Route("/v1/audit", handlers.audit, methods=["GET"]),
+    ]
+
+
+class Handlers:
+    """The handlers with what they share."""
+
+    def __init__(self, node: Node) -> None:
+        self._staff = node.staff
+
+    async def all(self, request: Request) -> Response:
+        require(request, "operator")
+        return json_response(AccountsAnswer([_answer(account) for account in self._staff.accounts.all()]))
+
+    async def add(self, request: Request) -> Response:
+        session = require(request, "operator", confirmed=True)
+        told = await read_json(request, AccountOnWire)
+        roles, kept = self._roles(told.roles), await self._kept(told.password, told.name)
+        try:
+            await self._staff.accounts.add(told.name, roles, kept, self._staff.now())
+        except NameTaken:
+            raise Problem(409, "There is such an account", f"'{told.name}' exists; choose another name") from None
+        await self._staff.note(session.name, "account added", told.name, f"done: {', '.join(told.roles)}")
+        return json_response(_answer(self._account(told.name)), 201)
+
+    async def change(self, request: Request) -> Response:
+        session = require(request, "operator", confirmed=True)
+        told = await read_json(request, ChangeOnWire)
+        account = self._account(request.path_params["name"])
+        roles = None if told.roles is None else self._roles(told.roles)
+        if roles is not None and not roles & Role.OPERATOR:
+            self._keep_an_operator(account)
+        kept = None if told.password is None else await self._kept(told.password, account.name)
+        await self._staff.accounts.change(account.name, roles=roles, password=kept)
+        if roles is not None:
+            await self._staff.note(session.name, "roles changed", account.name, f"done: {', '.join(names_of(roles))}")
+        if kept is not None:
+            await self._staff.note(session.name, "password changed", account.name)
+        return json_response(_answer(self._account(account.name)))
+
+    async def remove(self, request: Request) -> Response:
+        session = require(request, "operator", confirmed=True)
+        account = self._account(request.path_params["name"])
+        self._keep_an_operator(account)
+        await self._staff.accounts.remove(account.name)
+        await self._staff.note(session.name, "account removed", account.name)
+        return Response(status_code=204)
+
+    async def audit(self, request: Request) -> Response:
+        require(request, "privacy", "operator")
+        before = request.query_params.get("before")
+        if before is not None and not (before.isascii() and before.isdecimal() and len(before) < 19):
+            raise Problem(400, "Not a valid page", "before is the `next` of an answer")
+        found = self._staff.audit.page(None if before is None else int(before), PAGE + 1)
+        more = str(found[PAGE - 1].seq) if len(found) > PAGE else ""
+        return json_response(AuditAnswer(found[:PAGE], more))
+
+    def _account(self, name: str) -> Account:
+        account = self._staff.accounts.get(name)
+        if account is None:
+            raise Problem(404, "No such account", "GET /v1/admin/users lists them")
+        return account
+
+    def _keep_an_operator(self, without: Account) -> None:
+        others = [each for each in self._staff.accounts.all() if each.id != without.id]
+        if not any(each.roles & Role.OPERATOR for each in others):
+            raise Problem(409, "The last operator stays", "nobody could change accounts any more; add another first")
+
+    def _roles(self, names: list[str]) -> Role:
+        try:
+            return roles_named(names)
+        except KeyError as unknown:
+            known = ", ".join(names_of(EVERY_ROLE))
+            detail = f"there is no role {unknown}; there are {known}"
+            raise Problem(400, "Not a role", errors=[FieldError("/roles", detail)]) from None
+
+    async def _kept(self, password: str, name: str) -> str:
+        if against := objection(password, name, self._staff.options.password_letters):
+            raise Problem(400, "Not a good password", errors=[FieldError("/password", against)])
+        return await self._staff.stored(password)
+
+
+def _answer(account: Account) -> AccountAnswer:
+    return AccountAnswer(account.name, names_of(account.roles), account.created)
