@@ -31,6 +31,7 @@ class LearnedModel:
         self.id = stored.id if stored else ""
         self.card = card
         self.size = int(card.get("items", 0))
+        self._arrays = arrays
         self._catalogue = catalogue
         self._retrieval = config.retrieval
         self._als = card.get("als", {})
@@ -67,6 +68,9 @@ class LearnedModel:
         """Ask every artefact once; raises whatever it raises."""
         if self.size == 0:
             return
+        for name, array in self._arrays.items():
+            if array.dtype.kind == "f" and not np.isfinite(array).all():
+                raise ValueError(f"{name} holds nan or infinity")
         if self.item_vectors is not None:
             known = np.flatnonzero(np.any(self.item_vectors[:1000] != 0, axis=1))[:3].astype(np.int32)
             vector = self.user_vector(known, np.ones(len(known), np.float32))
