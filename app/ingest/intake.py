@@ -116,10 +116,12 @@ class Intake:
             self._sealed.set()
             if wait_for_vault:
                 await self.until_vaulted(recorded.sealed_at)
+        if recorded.moved and wait_for_vault:
+            await self._until(lambda: not self._moves.pending(1))
         return BatchResult(recorded.results, _gpc(recorded.gpc_honoured))
 
     async def decide(self, incoming: Incoming) -> Recorded:
-        """Take over a decision (`incoming.choice`); on return it is in force, and in the ledger. Raises like `submit`."""
+        """Take over a decision (`incoming.choice`): on return it is in force, and in the ledger. Raises as `submit`."""
         return await self._write_down(incoming)
 
     async def _write_down(self, incoming: Incoming) -> Recorded:
@@ -133,10 +135,13 @@ class Intake:
     async def until_vaulted(self, sequence: int | None = None, patience: float = _VAULT_PATIENCE_SECONDS) -> None:
         """Return when the vault has come that far (None: as far as all that was accepted), or after `patience`
         seconds at the latest."""
-        sequence = self._due if sequence is None else sequence
+        wanted = self._due if sequence is None else sequence
+        await self._until(lambda: self._vaulted >= wanted, patience)
+
+    async def _until(self, done: Callable[[], bool], patience: float = _VAULT_PATIENCE_SECONDS) -> None:
         try:
             async with asyncio.timeout(patience):
-                while self._vaulted < sequence:
+                while not done():
                     await self._moved.wait()
         except TimeoutError:
             log.warning("the vault is behind: purchases show up late")
@@ -172,8 +177,7 @@ class Intake:
         if moves:
             await self._moves.carry_over(moves)
         self._vaulted = max(committed, position)
-        self._moved.set()
-        self._moved = asyncio.Event()
+        self._tell()
         if position <= self._released and not moves:
             return
 
@@ -184,8 +188,15 @@ class Intake:
 
         await self.writer.exclusive(release)
         self._released = position
-        if moves and self._moves.pending(1):
-            self._sealed.set()
+        if moves:
+            self._tell()
+            if self._moves.pending(1):
+                self._sealed.set()
+
+    def _tell(self) -> None:
+        """Whoever waits for the vault looks again."""
+        self._moved.set()
+        self._moved = asyncio.Event()
 
 
 def _gpc(honoured: bool) -> Literal["", "honoured"]:
