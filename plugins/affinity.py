@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import ClassVar
 
 import numpy as np
 
-from plugins.contract import Candidates, Context, Floats, hookimpl, scaled
+from plugins.contract import Candidates, Context, Floats, hookimpl
+
+_KINDS = ("category", "brand", "band", "category_band")
 
 
 @dataclass(frozen=True)
@@ -26,4 +29,14 @@ class Plugin:
         if not liked:
             return None
         weights = np.array((self.category, self.brand, self.band, self.category_band), np.float32)
-        return scaled(weights @ context.catalogue.affinity_of(candidates.items, liked))
+        scores = weights @ context.catalogue.affinity_of(candidates.items, liked)
+        return context.scaled(scores / self._favourite(liked) if context.searching else scores)
+
+    def _favourite(self, liked: Mapping[str, float]) -> np.float32:
+        """What an item would score that is the visitor's favourite in everything: matches of a query need not be."""
+        best = dict.fromkeys(_KINDS, 0.0)
+        for key, weight in liked.items():
+            kind = key.partition(":")[0]
+            if weight > best.get(kind, np.inf):
+                best[kind] = weight
+        return np.float32(sum(getattr(self, kind) * weight for kind, weight in best.items()) or 1.0)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from dataclasses import dataclass
 from typing import Annotated, ClassVar
 
@@ -9,16 +10,18 @@ import numpy as np
 from msgspec import Meta
 
 from plugins.best_first import best_first
-from plugins.contract import Candidates, Context, Floats, Ints, hookimpl, scaled
+from plugins.contract import Candidates, Context, Floats, Ints, hookimpl
 
 
 @dataclass(frozen=True)
 class Plugin:
     """Needs the purpose vault.purchases: without it nothing is known of purchases. Refunds make a count smaller."""
 
-    half_life_days: Annotated[float, Meta(gt=0)] = 365.0
+    half_life_days: Annotated[float, Meta(gt=0)] = 3650.0
     rest_days: Annotated[float, Meta(ge=0)] = 0.0
     """Nobody needs the next one so soon: not offered for this long after buying."""
+    often: Annotated[float, Meta(ge=1)] = 10.0
+    """Bought so many times counts 1 in a search, however often the other matches were bought."""
     reason: ClassVar = ("buy_again", "You bought this before")
 
     @hookimpl
@@ -29,7 +32,10 @@ class Plugin:
     @hookimpl
     def score(self, candidates: Candidates, context: Context) -> Floats | None:
         visitor = context.visitor
-        return scaled(candidates.spread(visitor.bought, self._worth(context))) if len(visitor.bought) else None
+        if not len(visitor.bought):
+            return None
+        worth = candidates.spread(visitor.bought, self._worth(context))
+        return context.scaled(worth / np.float32(math.log1p(self.often)))
 
     def _worth(self, context: Context) -> Floats:
         visitor = context.visitor

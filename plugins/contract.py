@@ -66,6 +66,9 @@ class Model(Protocol):
     def popularity(self, region: str) -> Floats | None:
         """Distinct buyers in the static window, [size]; of the region where it has enough, else of everyone."""
 
+    def selling_now(self, region: str) -> Floats | None:
+        """Distinct buyers of the last days as logarithms, divided by the largest, [size], 0..1; regions as above."""
+
     def trending(self, region: str) -> Floats | None:
         """Recent rate against the usual one, [size]."""
 
@@ -188,6 +191,15 @@ class Context:
         vector: Floats = weights @ vectors
         length = float(np.sqrt(vector @ vector))
         return vector / np.float32(length) if length > 0 else None
+
+    def scaled(self, scores: Floats) -> Floats:
+        """Scores as parts of a sum: divided by their largest, but in a search as they are, cut to -1..1.
+
+        Candidates of a list were proposed for the visitor, so the best of them is what they like best. Matches of a
+        query were not: to raise the best of what leaves the visitor cold to full weight would be noise. So a scorer
+        used in searches brings a scale of its own (docs/decisions/search-order.md).
+        """
+        return np.clip(scores, -1, 1) if self.searching else scaled(scores)
 
     @cached_property
     def next_items(self) -> tuple[Ints, Floats]:

@@ -5,10 +5,11 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Annotated, ClassVar
 
+import numpy as np
 from msgspec import Meta
 
 from plugins.best_first import allowed_below, best_first, exactly
-from plugins.contract import Candidates, Context, Floats, Ints, hookimpl, scaled
+from plugins.contract import Candidates, Context, Floats, Ints, hookimpl
 
 
 @dataclass(frozen=True)
@@ -19,6 +20,9 @@ class Plugin:
     needed and what the filter forbids is taken out: hnswlib's own filter callback is 10 to 100 times slower.
     """
 
+    bought_in_search: Annotated[float, Meta(ge=0, le=1)] = 0.4
+    """In a search, how much of it counts for what the visitor has bought: their vector was solved to know these items,
+    so they would stand before everything new. How likely they are bought again is `buy_again`'s to say."""
     fetch_at_most: Annotated[int, Meta(ge=1)] = 1000
     """Bound of over-fetching under a filter."""
     reason: ClassVar = ("taste", "Picked for you")
@@ -42,4 +46,7 @@ class Plugin:
         taste, vectors = context.taste, context.model.item_vectors
         if taste is None or vectors is None:
             return None
-        return scaled(candidates.lookup(vectors) @ taste)
+        scores = candidates.lookup(vectors) @ taste
+        if context.searching and len(context.visitor.bought):
+            scores[candidates.contains(context.visitor.bought)] *= np.float32(self.bought_in_search)
+        return context.scaled(scores)

@@ -58,6 +58,10 @@ class SmallModel:
     def popularity(self, region: str) -> Floats | None:
         return np.arange(self.size, 0, -1).astype(np.float32)
 
+    def selling_now(self, region: str) -> Floats | None:
+        sells: Floats = (np.log1p(np.arange(self.size, 0, -1)) / np.log1p(self.size)).astype(np.float32)
+        return sells
+
     def trending(self, region: str) -> Floats | None:
         return np.arange(self.size).astype(np.float32)
 
@@ -70,8 +74,10 @@ class SmallModel:
         known = items < self.size
         if not known.any():
             return None
-        vector: Floats = weights[known] @ self.item_vectors[items[known]]
-        return vector
+        vector: Floats = (
+            weights[known] @ self.item_vectors[items[known]] / max(1.0, float(np.abs(weights[known]).sum()))
+        )
+        return vector.astype(np.float32)
 
     def session_scores(self, viewed: Ints, limit: int) -> tuple[Ints, Floats]:
         last = int(viewed[-1])
@@ -97,6 +103,9 @@ class NothingLearned(SmallModel):
         self.item_vectors = None  # type: ignore[assignment]
 
     def popularity(self, region: str) -> Floats | None:
+        return None
+
+    def selling_now(self, region: str) -> Floats | None:
         return None
 
     def trending(self, region: str) -> Floats | None:

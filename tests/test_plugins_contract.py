@@ -129,7 +129,7 @@ def test_every_hook_is_used_by_a_plugin_that_ships_and_is_documented() -> None:
 def test_nothing_personal_is_used_of_a_visitor_who_agreed_to_nothing() -> None:
     context = asking(CATALOGUE)
     _, parts = ALL.score(of(*range(20)), context, dict.fromkeys(ALL.names("score"), 1.0))
-    assert set(parts) == {"popular", "trending", "new_items"}
+    assert set(parts) == {"popular", "selling_now", "trending", "new_items"}
 
 
 def test_sold_out_and_hidden_items_never_pass() -> None:
@@ -206,6 +206,37 @@ def test_what_was_bought_yesterday_can_be_given_a_rest() -> None:
     context = asking(CATALOGUE, visitor=shopper(1, bought=(5,)))
     assert one("buy_again").retrieve(context, 5)["buy_again"].tolist() == [5]
     assert one("buy_again", rest_days=30).retrieve(context, 5)["buy_again"].tolist() == []
+
+
+def test_a_search_judges_matches_by_what_they_mean_to_the_visitor_not_by_the_best_of_them() -> None:
+    often = dataclasses.replace(shopper(1, bought=(5, 6)), bought_times=np.array([10, 1], np.float32))
+    cold, warm = of(6, 20), of(5, 6, 20)
+    for searching, expected in ((False, 1.0), (True, np.log(2) / np.log(11))):
+        context = asking(CATALOGUE, visitor=often, searching=searching)
+        scores, _ = one("buy_again", half_life_days=1e6).score(cold, context, {"buy_again": 1.0})
+        assert scores.tolist() == pytest.approx([expected, 0], rel=1e-3)
+    scores, _ = one("buy_again", half_life_days=1e6).score(warm, context, {"buy_again": 1.0})
+    assert scores[0] == pytest.approx(1, rel=1e-3)
+    liked = dataclasses.replace(shopper(1), affinities={"category:shoes/running": 2.0, "brand:Birch": -1.0})
+    scores, _ = one("affinity", category_band=0, band=0).score(
+        of(0, 1, 2), asking(CATALOGUE, visitor=liked, searching=True), {"affinity": 1.0}
+    )
+    assert scores.tolist() == pytest.approx([1, -0.3, 0])
+
+
+def test_in_a_search_taste_holds_back_for_what_was_bought() -> None:
+    scores = {
+        searching: one("taste")
+        .score(
+            of(29, 30, 31),
+            asking(CATALOGUE, visitor=shopper(30, bought=(30,)), searching=searching),
+            {"taste": 1.0},
+        )[0]
+        .tolist()
+        for searching in (False, True)
+    }
+    assert scores[False] == pytest.approx([1, 1, 1], abs=0.01)
+    assert scores[True] == pytest.approx([1, 0.4, 1], abs=0.01)
 
 
 def test_no_category_fills_a_list_while_others_wait() -> None:

@@ -5,7 +5,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from numpy.typing import NDArray
 
-from app.learning.popularity import distinct_people, trending
+from app.learning.popularity import distinct_people, share_of_best, trending
 
 DAY = 86_400.0
 NOW = 1_000 * DAY
@@ -56,3 +56,11 @@ def test_events_after_now_and_an_empty_shop_are_no_trend() -> None:
     item, at = np.zeros(5, np.int32), np.full(5, NOW + DAY)
     assert trending(item, at, NOW, 3).tolist() == [0, 0, 0]
     assert trending(item[:0], at[:0], NOW, 3).tolist() == [0, 0, 0]
+
+
+def test_the_best_seller_has_the_share_one_and_what_nobody_bought_none() -> None:
+    shares = share_of_best(np.array([0, 1, 9, 99], np.float32))
+    assert shares[[0, 3]].tolist() == [0, 1]
+    assert np.allclose(shares[2], 0.5)
+    assert share_of_best(np.zeros(3, np.float32)).tolist() == [0, 0, 0]
+    assert len(share_of_best(np.zeros(0, np.float32))) == 0

@@ -192,7 +192,7 @@ def test_every_item_says_why_and_names_only_what_the_visitor_did() -> None:
     reasons = {number: reason.text for number, reason in zip(home.items.tolist(), home.reasons, strict=True)}
     assert reasons[21] in ("Others who viewed Item 20 went on to this", "Because you viewed Item 20", "Picked for you")
     bought = dataclasses.replace(shopper(20, bought=(20,)), viewed=ids())
-    only_history = {"taste": 0.0, "popular": 0.0, "buy_again": 0.0}
+    only_history = {"taste": 0.0, "popular": 0.0, "selling_now": 0.0, "buy_again": 0.0}
     by_history = recommender(placements={"home": PlacementOptions(weights=only_history)})
     assert "Because you bought Item 20" in {reason.text for reason in shelf(by_history, visitor=bought).reasons}
     assert {reason.text for reason in shelf(serving, "similar", page=Page(item=20)).reasons} >= {"Similar to Item 20"}

@@ -12,7 +12,7 @@ from app.serving.filters import FilterError
 from app.serving.options import ServingOptions
 from app.serving.recommend import Page, Recommender
 from app.serving.token import Tokens
-from plugins.contract import Ints, Visitor
+from plugins.contract import Floats, Ints, Visitor
 from plugins.manager import load_plugins
 from store.catalogue import Catalogue
 from store.keys import Domain
@@ -150,7 +150,7 @@ def test_nothing_found_is_an_empty_list(shop: Shop) -> None:
 
 
 def test_a_dismissed_item_is_still_found_by_who_searches_for_it(shop: Shop) -> None:
-    assert 0 in shop.found(visitor=shopper(5, dismissed=(0,)))
+    assert 0 in shop.found(limit=100, visitor=shopper(5, dismissed=(0,)))
 
 
 BROKEN_RULE = '''"""A rule that breaks."""
@@ -208,3 +208,27 @@ def test_categories_of_the_small_shop_are_searched() -> None:
     shop = open_searcher(small_catalogue(), SearchOptions(), SCORERS)
     for path in CATEGORIES:
         assert all("/".join(path) == "/".join(item(n).category) for n in shop.found(" ".join(path)))
+
+
+def test_for_a_known_visitor_what_sells_these_days_counts_more_than_what_sold_all_along() -> None:
+    class Lately(SmallModel):
+        def selling_now(self, region: str) -> Floats | None:
+            sells = np.zeros(self.size, np.float32)
+            sells[20] = 1
+            return sells
+
+    class NotLearned(SmallModel):
+        def selling_now(self, region: str) -> Floats | None:
+            return None
+
+    shop = open_searcher(small_catalogue(), SearchOptions(weights={}), SCORERS)
+    visitor = shopper(5)
+    assert search_with(shop, Lately(), visitor)[:3] == [20, 0, 1]
+    assert search_with(shop, Lately(), NOBODY)[:3] == [0, 1, 2]
+    assert search_with(shop, NotLearned(), visitor)[:3] == [0, 1, 2]
+
+
+def search_with(shop: Shop, model: SmallModel, visitor: Visitor) -> list[int]:
+    searcher = Searcher(shop.index, shop.recommender, lambda: model, SearchOptions(weights={}))
+    numbers: list[int] = searcher.search(Search("item", 5), Page(), visitor, NOW).shelf.items.tolist()
+    return numbers

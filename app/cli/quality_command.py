@@ -19,13 +19,14 @@ from app.cli import fail
 )
 @click.option("--output", type=click.Path(path_type=Path), default=Path("quality.json"), show_default=True)
 @click.option("--only", type=click.Choice(["shop", "sessions"]), default=None, help="One protocol alone.")
-def command(data: Path, output: Path, only: str | None) -> None:
+@click.option("--validate", is_flag=True, help="The month before the test: what settings are chosen on.")
+def command(data: Path, output: Path, only: str | None, validate: bool) -> None:
     """Measure recommendations and search on real data; exit code 1 below a floor."""
     from app.quality.run import run
     from app.quality.scratch import QualityFailed
 
     try:
-        passed = run(data, output, click.echo, only or "")
+        passed = run(data, output, click.echo, only or "", validate=validate)
     except QualityFailed as failed:
         fail(str(failed))
     if not passed:

@@ -119,10 +119,14 @@ class TrainingOptions(msgspec.Struct, frozen=True):
     """Events older than this are not learned from."""
     static_days: Days = 60.0
     """Window of the static order: distinct buyers in it."""
+    selling_now_days: Days = 14.0
+    """What sells now: distinct buyers in so many days, at most `static_days`."""
+    half_life_days: Days = 90.0
+    """After so long an interaction counts half where tastes are learned (docs/decisions/ranking-weights.md)."""
     dimensions: Annotated[int, Meta(ge=4, le=256)] = 64
-    iterations: Annotated[int, Meta(ge=1, le=100)] = 12
-    regularization: Annotated[float, Meta(gt=0)] = 0.003
-    unobserved_weight: Annotated[float, Meta(gt=0)] = 0.1
+    iterations: Annotated[int, Meta(ge=1, le=100)] = 8
+    regularization: Annotated[float, Meta(gt=0)] = 0.007
+    unobserved_weight: Annotated[float, Meta(gt=0)] = 0.05
     neighbours_per_item: Positive = 100
     content_dimensions: Annotated[int, Meta(ge=8, le=256)] = 64
     sessions_per_item: Positive = 1500

@@ -8,7 +8,8 @@ from typing import Any
 STANDARD = (
     # who proposes and scores
     "taste", "history_neighbours", "session_neighbours", "item_neighbours", "bought_together", "content_similar",
-    "affinity", "price_level", "buy_again", "recently_viewed", "popular", "trending", "new_items",
+    "affinity", "price_level", "buy_again", "recently_viewed", "popular", "selling_now",
+    "trending", "new_items",
     # what may be shown at all
     "in_stock", "region", "not_on_page", "dismissed", "frequency_cap",
     # the last word on the order

@@ -13,6 +13,9 @@ from store.records import Floats, Ints, LoggedEvent, Mask, Purchase, Purpose
 
 Seconds = NDArray[np.int64]
 
+_LEAST_WEIGHT = np.float32(1e-6)
+"""However long ago, an interaction is one: a weight that fades to 0 would be none."""
+
 MAY_LEARN = Purpose.TRAINING
 MAY_LEARN_PURCHASES = Purpose.TRAINING | Purpose.PURCHASES
 
@@ -43,9 +46,23 @@ class Dataset:
         """What counts as wanting an item: purchases, or everything in a shop that has none."""
         return self.bought if self.bought.any() else np.ones(len(self), np.bool_)
 
-    def interactions(self) -> csr_matrix:
-        """People × items, summed weights, [people, items]."""
-        return _matrix(self.weight, self.person, self.item, (self.people, self.items))
+    def interactions(self, now: float, half_life_days: float) -> csr_matrix:
+        """People × items, summed weights, [people, items]; what happened so long before `now` counts half.
+
+        The weights a visitor's history is read with (app/features/visitor.py) fade alike: a vector is solved from what
+        the item vectors were learned from.
+        """
+        age = np.maximum(now - self.at, 0)
+        faded = self.weight * np.exp2(age / (half_life_days * -86_400.0))
+        matrix = _matrix(faded, self.person, self.item, (self.people, self.items))
+        np.maximum(matrix.data, _LEAST_WEIGHT, out=matrix.data)
+        return matrix
+
+    def touched(self) -> csr_matrix:
+        """People × items, a one for each pair that ever met, [people, items]."""
+        matrix = _matrix(np.ones(len(self), np.float32), self.person, self.item, (self.people, self.items))
+        matrix.data[:] = 1
+        return matrix
 
     def baskets(self) -> csr_matrix:
         """Orders × items, ones, [orders, items]."""

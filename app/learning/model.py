@@ -39,6 +39,7 @@ class LearnedModel:
         self.neighbours: csr_matrix | None = stored.matrix("neighbours") if stored else None
         self.together: csr_matrix | None = stored.matrix("together") if stored else None
         self._popularity = _by_region("popularity", arrays)
+        self._selling_now = _by_region("selling_now", arrays)
         self._trending = _by_region("trending", arrays)
         self._taste_index = _index(stored, "taste", self.item_vectors)
         self._sessions = SessionIndex(_part("sessions.", arrays)) if "sessions.items" in arrays else None
@@ -76,7 +77,7 @@ class LearnedModel:
             vector = self.user_vector(known, np.ones(len(known), np.float32))
             if vector is not None:
                 self.nearest_by_vector(vector, 3)
-        for column in (*self._popularity.values(), *self._trending.values()):
+        for column in (*self._popularity.values(), *self._selling_now.values(), *self._trending.values()):
             if len(column) != self.size:
                 raise ValueError(f"a popularity column has {len(column)} rows for {self.size} items")
         self.session_scores(np.zeros(1, np.int32), 3)
@@ -86,6 +87,9 @@ class LearnedModel:
 
     def popularity(self, region: str) -> Floats | None:
         return self._popularity.get(region, self._popularity.get(""))
+
+    def selling_now(self, region: str) -> Floats | None:
+        return self._selling_now.get(region, self._selling_now.get(""))
 
     def trending(self, region: str) -> Floats | None:
         return self._trending.get(region, self._trending.get(""))

@@ -20,6 +20,15 @@ def distinct_people(person: Ints, item: Ints, items: int) -> Floats:
     return np.bincount(pairs % items, minlength=items).astype(np.float32)
 
 
+def share_of_best(people: Floats) -> Floats:
+    """Counts as logarithms between 0 and 1 [items], 1 for the largest: the second buyer says more than the
+    thousandth."""
+    logarithms = np.log1p(people)
+    top = logarithms.max(initial=0)
+    shares: Floats = (logarithms / top if top > 0 else logarithms).astype(np.float32)
+    return shares
+
+
 def trending(
     item: Ints,
     at: NDArray[np.float64],

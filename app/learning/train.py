@@ -30,6 +30,8 @@ from store.shop import read_catalogue
 
 Progress = Callable[[str, float], None]
 
+DAY = 86_400.0
+
 LEAST_BUYERS_OF_A_REGION = 100
 """A region with fewer distinct buyers than this in the static window uses everyone's popularity."""
 
@@ -106,17 +108,23 @@ def learn_content(draft: Draft) -> None:
 
 
 def learn_popularity(draft: Draft) -> None:
-    """Distinct buyers in the static window and the recent rate against the usual one, for everyone and per region."""
+    """Distinct buyers in the static window and in the last days, and the recent rate against the usual one; for
+    everyone and per region."""
     data, items = draft.dataset, draft.dataset.items
     wanted = data.demand
-    window = draft.config.training.static_days * 86_400
-    recent = wanted & (data.at > draft.now - window)
+    options = draft.config.training
+    window = wanted & (data.at > draft.now - options.static_days * DAY)
+    lately = window & (data.at > draft.now - options.selling_now_days * DAY)
     for code, region in enumerate(["", *data.regions[1:]]):
-        here = recent if code == 0 else recent & (data.region == code)
+        here = window if code == 0 else window & (data.region == code)
         if code and len(np.unique(data.person[here])) < LEAST_BUYERS_OF_A_REGION:
             continue
         suffix = f"@{region}" if region else ""
         draft.arrays[f"popularity{suffix}"] = popularity.distinct_people(data.person[here], data.item[here], items)
+        now = here & lately
+        draft.arrays[f"selling_now{suffix}"] = popularity.share_of_best(
+            popularity.distinct_people(data.person[now], data.item[now], items)
+        )
         draft.arrays[f"trending{suffix}"] = popularity.trending(
             data.item[here], data.at[here].astype(np.float64), draft.now, items
         )
@@ -124,7 +132,7 @@ def learn_popularity(draft: Draft) -> None:
 
 def learn_neighbours(draft: Draft) -> None:
     keep = draft.config.training.neighbours_per_item
-    draft.arrays |= matrix_arrays("neighbours", item_neighbours(draft.dataset.interactions(), keep=keep))
+    draft.arrays |= matrix_arrays("neighbours", item_neighbours(draft.dataset.touched(), keep=keep))
 
 
 def learn_together(draft: Draft) -> None:
@@ -151,7 +159,7 @@ def learn_sessions(draft: Draft) -> None:
 def learn_vectors(draft: Draft) -> None:
     options = draft.config.training
     vectors = als.train_item_vectors(
-        draft.dataset.interactions(),
+        draft.dataset.interactions(draft.now, options.half_life_days),
         dimensions=options.dimensions,
         iterations=options.iterations,
         regularization=options.regularization,

@@ -18,6 +18,10 @@ class Measure:
     static: float | None = None
     anchor: str = ""
     """What others reached, or the measured reference of LEARNING.md."""
+    seconds: float = 0.0
+    """Of the protocol the metric belongs to, import and training included."""
+    memory_mb: float = 0.0
+    """The most resident memory one process of that protocol had; 0: it had none of its own."""
 
     @property
     def ratio(self) -> float | None:
@@ -37,10 +41,11 @@ class Measure:
 
 def table(measures: Sequence[Measure]) -> str:
     """The measures as text, aligned."""
-    header = ("protocol", "metric", "static", "result", "ratio", "floor", "goal", "anchor", "")
+    header = ("protocol", "metric", "static", "result", "ratio", "floor", "goal", "anchor", "s", "MB", "")
     rows = [header, *(_row(measure) for measure in measures)]
     widths = [max(len(row[column]) for row in rows) for column in range(len(header))]
-    return "\n".join("  ".join(cell.ljust(width) for cell, width in zip(row, widths, strict=True)).rstrip() for row in rows)
+    padded = ((cell.ljust(width) for cell, width in zip(row, widths, strict=True)) for row in rows)
+    return "\n".join("  ".join(cells).rstrip() for cells in padded)
 
 
 def _row(measure: Measure) -> tuple[str, ...]:
@@ -54,5 +59,7 @@ def _row(measure: Measure) -> tuple[str, ...]:
         f"{measure.floor:g}{times}",
         "" if measure.goal is None else f"{measure.goal:g}{times}",
         measure.anchor,
+        f"{measure.seconds:.0f}",
+        f"{measure.memory_mb:.0f}" if measure.memory_mb else "",
         measure.verdict,
     )

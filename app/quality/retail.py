@@ -1,6 +1,7 @@
 """The real shop, end to end: next month's purchases of real customers, guessed from their past (LEARNING.md).
 
 Train before 2011-11-01, test after. Test purchases are only compared with answers here, never sent to the server.
+Weights and other settings are chosen on VALIDATION, a month before the test begins.
 """
 
 from __future__ import annotations
@@ -11,7 +12,6 @@ import re
 from collections import Counter, defaultdict
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
-from datetime import datetime
 from pathlib import Path
 
 import numpy as np
@@ -19,13 +19,24 @@ import numpy as np
 from app.quality.measure import Measure
 from app.quality.scratch import Shop
 
-SPLIT = datetime(2011, 11, 1)
 K = 20
 SEARCHES = 6000
 """Seeded sample of the protocol's 40,453 searches."""
 SEARCH_DEPTH = 100
 WORDS_MATCHED = 8
 _STOCK_CODE = re.compile(r"[0-9]{5}")
+
+
+@dataclass(frozen=True)
+class Split:
+    """The past ends with the day before `split`; what is guessed are the purchases from then until `end`."""
+
+    split: str
+    end: str = "9999"
+
+
+TEST = Split("2011-11-01")
+VALIDATION = Split("2011-10-01", TEST.split)
 
 
 @dataclass
@@ -49,16 +60,16 @@ class Protocol:
         return [customer for customer in self.customers if self.wanted[customer] - self.bought[customer]]
 
 
-def read_protocol(file: Path) -> Protocol:
+def read_protocol(file: Path, when: Split) -> Protocol:
     """Clean and split the file as LEARNING.md says: a customer, quantity and price above 0, a real stock code."""
     protocol = Protocol()
     future: list[tuple[str, str]] = []
     titles: dict[str, Counter[str]] = defaultdict(Counter)
-    for customer, item, title, when in _clean_lines(file):
-        if when < SPLIT:
+    for customer, item, title, at in _clean_lines(file):
+        if at < when.split:
             protocol.bought[customer].add(item)
             titles[item][title] += 1
-        else:
+        elif at < when.end:
             future.append((customer, item))
     for customer, item in future:
         if item in titles:
@@ -67,15 +78,15 @@ def read_protocol(file: Path) -> Protocol:
     return protocol
 
 
-def _clean_lines(file: Path) -> Iterator[tuple[str, str, str, datetime]]:
+def _clean_lines(file: Path) -> Iterator[tuple[str, str, str, str]]:
+    """Customer, item, title and time of every line that counts; ISO times compare as text."""
     with gzip.open(file, "rt", encoding="utf-8", newline="") as lines:
         for row in csv.DictReader(lines):
             if not row["CustomerID"] or float(row["Quantity"]) <= 0 or float(row["UnitPrice"]) <= 0:
                 continue
             if not _STOCK_CODE.match(row["StockCode"]):
                 continue
-            when = datetime.fromisoformat(row["InvoiceDate"])
-            yield row["CustomerID"].removesuffix(".0"), row["StockCode"], row["Description"], when
+            yield row["CustomerID"].removesuffix(".0"), row["StockCode"], row["Description"], row["InvoiceDate"]
 
 
 @dataclass(frozen=True)
@@ -144,9 +155,8 @@ def measure(shop: Shop, protocol: Protocol, seed: int) -> list[Measure]:
 def _measure_search(shop: Shop, protocol: Protocol, seed: int) -> list[Measure]:
     cases = search_cases(protocol)
     cases = [cases[index] for index in np.random.default_rng(seed).permutation(len(cases))[:SEARCHES]]
-    static, personal = ([_search_rank(shop, case, visitor) for case in cases] for visitor in (False, True))
+    static, personal = (np.array([_search_rank(shop, case, who) for case in cases]) for who in (False, True))
     fresh = np.array([case.new for case in cases])
-    static, personal = np.array(static), np.array(personal)
     return [
         Measure("shop, search, all", "MRR", float(personal.mean()), 1.15, 1.25, static=float(static.mean()),
                 anchor=".393"),

@@ -1,4 +1,4 @@
-"""A scratch node for one data set: imports it, trains on it, serves it as a process of its own, and asks it over HTTP."""
+"""A scratch node for one data set: imports it, trains on it, serves it as its own process, and asks it over HTTP."""
 
 from __future__ import annotations
 
@@ -7,13 +7,15 @@ import json
 import os
 import shutil
 import subprocess
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
-from typing import Any
+from tempfile import TemporaryFile
+from typing import Any, NamedTuple
 
 from app.jobs import program
 
+KILOBYTES_PER_MB = 1024
 PROFILE = Path(__file__).with_name("quality.toml")
 
 
@@ -39,13 +41,15 @@ class Shop:
         decoded: dict[str, Any] = json.loads(content)
         return decoded
 
-    def recommend(self, placement: str, visitor: dict[str, Any], *, limit: int, **more: Any) -> list[str]:
-        """Item ids of one list; `more` goes into the request's list (`exclude`) and context (`viewed`)."""
-        context = {name: more.pop(name) for name in ("viewed", "item", "cart", "region") if name in more}
+    def recommend(
+        self, placement: str, visitor: dict[str, Any], *, limit: int, exclude: Sequence[str] = (),
+        viewed: Sequence[str] = (),
+    ) -> list[str]:  # fmt: skip
+        """Item ids of one list, without the excluded; `viewed` are the items of this visit."""
         body = {
             "visitor": visitor,
-            "context": context,
-            "requests": [{"placement": placement, "limit": limit, **more}],
+            "context": {"viewed": list(viewed)},
+            "requests": [{"placement": placement, "limit": limit, "exclude": list(exclude)}],
             "dry_run": True,
         }
         (result,) = self.ask("/v1/recommendations", body)["results"]
@@ -64,30 +68,43 @@ class Shop:
         return int(status.split("VmHWM:")[1].split()[0]) / 1024
 
 
-def prepare(folder: Path, mapping: str, data: Path, *, until: str = "") -> None:
-    """Import and train in a fresh folder, as a person would: by the program's own commands."""
+def prepare(folder: Path, mapping: str, data: Path, *, until: str = "") -> float:
+    """Import and train in a fresh folder, as a person would: by the program's own commands. Their peak memory in MB."""
     shutil.rmtree(folder, ignore_errors=True)
     folder.mkdir(parents=True)
     shutil.copyfile(PROFILE, folder / "personalize.toml")
-    personalize(folder, "import", mapping, str(data), "--quiet", *(("--until", until) if until else ()))
-    personalize(folder, "train", "--quiet")
+    imported = personalize(folder, "import", mapping, str(data), "--quiet", *(("--until", until) if until else ()))
+    trained = personalize(folder, "train", "--quiet")
+    return max(imported.memory_mb, trained.memory_mb)
 
 
-def personalize(folder: Path, *arguments: str) -> str:
-    """Run one command of the program on the folder's node; what it printed. Raises QualityFailed."""
-    done = subprocess.run(
-        [*program(), "-c", str(folder / "personalize.toml"), *arguments],
-        capture_output=True, text=True, env=_one_thread(), check=False,
-    )  # fmt: skip
-    if done.returncode:
-        raise QualityFailed(f"personalize {' '.join(arguments)}: {(done.stderr or done.stdout).strip()[-600:]}")
-    return done.stdout
+class Done(NamedTuple):
+    """A command that went well."""
+
+    printed: str
+    memory_mb: float
+    """The most resident memory it had."""
+
+
+def personalize(folder: Path, *arguments: str) -> Done:
+    """Run one command of the program on the folder's node. Raises QualityFailed."""
+    command = [*program(), "-c", str(folder / "personalize.toml"), *arguments]
+    with TemporaryFile("w+") as said:
+        process = subprocess.Popen(command, stdout=said, stderr=subprocess.STDOUT, text=True, env=_one_thread())
+        # wait4 alone tells what this one process took.
+        _, status, used = os.wait4(process.pid, 0)
+        process.returncode = os.waitstatus_to_exitcode(status)
+        said.seek(0)
+        printed = said.read()
+    if process.returncode:
+        raise QualityFailed(f"personalize {' '.join(arguments)}: {printed.strip()[-600:]}")
+    return Done(printed, used.ru_maxrss / KILOBYTES_PER_MB)
 
 
 @contextmanager
 def served(folder: Path) -> Iterator[Shop]:
     """The folder's node as a running server."""
-    key = personalize(folder, "keys", "create", "server").strip().splitlines()[-1]
+    key = personalize(folder, "keys", "create", "server").printed.strip().splitlines()[-1]
     process = subprocess.Popen(
         [*program(), "-c", str(folder / "personalize.toml"), "serve"],
         stdout=subprocess.PIPE, stderr=subprocess.DEVNULL, text=True, env=_one_thread(),
@@ -105,4 +122,3 @@ def served(folder: Path) -> Iterator[Shop]:
 
 def _one_thread() -> dict[str, str]:
     return {**os.environ, "OMP_NUM_THREADS": "1", "OPENBLAS_NUM_THREADS": "1"}
-

@@ -32,5 +32,6 @@ def measure(shop: Shop, test: Path) -> list[Measure]:
     count = max(1, len(ranks))
     return [
         Measure("serenade sessions", "MRR@20", sum(ranks) / count, 0.32, 0.338, anchor=".3277 published"),
-        Measure("serenade sessions", "HR@20", sum(rank > 0 for rank in ranks) / count, 0.62, 0.64, anchor=".6402 published"),
-    ]
+        Measure("serenade sessions", "HR@20", sum(rank > 0 for rank in ranks) / count, 0.62, 0.64,
+                anchor=".6402 published"),
+    ]  # fmt: skip

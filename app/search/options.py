@@ -21,11 +21,12 @@ class SearchOptions(msgspec.Struct, frozen=True, kw_only=True):
     query_characters: Annotated[int, Meta(ge=10, le=1000)] = 200
     """A longer query is answered with 400."""
     body_bytes: Count = 64 * 1024
-    weights: dict[str, float] = msgspec.field(
-        default_factory=lambda: {"taste": 0.35, "history_neighbours": 0.3, "buy_again": 0.1, "affinity": 0.1}
-    )
-    """Scorer plugins laid over the static order, which itself counts from 0 to 1: they decide among similarly popular
-    items. More for `buy_again` finds known items sooner and new ones later (docs/decisions/search-order.md)."""
+    weights: dict[str, float] = msgspec.field(default_factory=lambda: {"taste": 0.7, "buy_again": 0.7, "affinity": 0.3})
+    """Scorer plugins laid over what many buy, which counts from 0 to 1, for visitors of whom something is known. More
+    for `buy_again` finds known items sooner and new ones later (docs/decisions/search-order.md)."""
+    selling_now: Annotated[float, Meta(ge=0, le=1)] = 0.8
+    """For the same visitors, which part of "what many buy" is of the last days and not of the static order's window.
+    For everyone else the order is the static one."""
     meaning_matches: Count = 100
     """The best matches from which the affinities of a query are read."""
     meaning_keys: Count = 12

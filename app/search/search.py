@@ -1,8 +1,9 @@
 """Finds what a visitor is looking for: matches by words, in the order most people buy them, moved by what is known of
 this one.
 
-The static order (completeness of the match, then distinct buyers of the last 60 days) is what everyone gets; personal
-scores move items within equally complete matches, by at most the weights of [search].
+The static order (completeness of the match, then distinct buyers of the last 60 days) is what everyone gets of whom
+nothing is known. For others what sells these days counts more, and personal scores move items within equally complete
+matches, by at most the weights of [search].
 """
 
 from __future__ import annotations
@@ -105,13 +106,23 @@ class Searcher:
         if len(kept) < len(items):
             places = np.flatnonzero(np.isin(items, kept.items))
             tiers, static = tiers.take(places), static.take(places)
-        personal, parts = self._serving.plugins.score(kept, context, self._options.weights)
-        # Stable: where nothing personal speaks the static order stays as it is.
-        order = np.lexsort((-(static + personal), -tiers))
+        known = strategy_of(context.visitor) == "personalized"
+        many_buy = self._many_buy(kept, static, context) if known else static
+        scores, parts = self._serving.plugins.score(kept, context, self._options.weights if known else {})
+        # Stable: where nothing speaks the static order stays as it is.
+        order = np.lexsort((-(many_buy + scores), -tiers))
         chosen = order[asked.offset : asked.offset + asked.limit]
         ranking.items = kept.items.take(chosen)
         ranking.parts = {name: part.take(chosen) for name, part in parts.items()}
         return ranking
+
+    def _many_buy(self, kept: Candidates, static: Floats, context: Context) -> Floats:
+        """What personal scores are laid over, from 0 to 1: the static score, moved towards what sells these days."""
+        now = context.model.selling_now(context.region)
+        if now is None:
+            return static
+        share = np.float32(self._options.selling_now)
+        return static + share * (kept.lookup(now) - static)
 
     def _shelf(self, ranking: Ranking, strategy: str, context: Context, dry_run: bool) -> Shelf:
         request_id = secrets.token_hex(8)

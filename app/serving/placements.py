@@ -30,18 +30,19 @@ SHIPPED: dict[str, Placement] = {
     "home": Placement(
         title="For you",
         retrieve=(
-            "taste", "history_neighbours", "session_neighbours", "buy_again", "content_similar", "popular", "new_items",
+            "taste", "history_neighbours", "session_neighbours", "buy_again", "content_similar",
+            "selling_now", "popular", "new_items",
         ),
         weights={
-            "taste": 1.0, "history_neighbours": 0.3, "session_neighbours": 0.6, "affinity": 0.4, "popular": 0.5,
-            "price_level": 0.1, "content_similar": 0.3, "new_items": 0.05, "buy_again": 0.5,
+            "taste": 1.0, "history_neighbours": 0.3, "session_neighbours": 0.6, "affinity": 0.4, "selling_now": 0.6,
+            "popular": 0.1, "price_level": 0.1, "content_similar": 0.3, "new_items": 0.05, "buy_again": 0.8,
         },
         arrange=("diversity", "explore_new"),
     ),
     "similar": Placement(
         title="Similar items",
         retrieve=("item_neighbours", "content_similar"),
-        weights={"item_neighbours": 1.0, "content_similar": 0.6, "taste": 0.3, "affinity": 0.15, "popular": 0.1},
+        weights={"item_neighbours": 1.0, "content_similar": 1.0, "taste": 0.2, "affinity": 0.15, "popular": 0.05},
     ),
     "bought-together": Placement(
         title="Often bought together",
