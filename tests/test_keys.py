@@ -162,3 +162,47 @@ async def test_debug_logging_tells_no_key(tmp_path: Path, caplog: pytest.LogCapt
         await keys.create_api_key("server", now=1.0)
     assert "INSERT" not in caplog.text
     assert "execut" not in caplog.text
+
+
+async def test_a_ring_that_lacks_a_key_is_refused_by_name(tmp_path: Path) -> None:
+    path = tmp_path / "keys.db"
+    async with open_keys(path, now=1.0):
+        pass
+    async with open_database(path, "keys") as database:
+        await database.execute("DELETE FROM epoch_keys WHERE id = ?", (64 + Domain.SESSION,))
+    with pytest.raises(DatabaseUnreadable, match=r"lacks keys \(session of epoch 1\); restore it from a backup"):
+        async with open_keys(path, now=1.0):
+            pass
+    async with open_database(path, "keys") as database:
+        await database.execute("DELETE FROM secrets WHERE id = 1")
+        await database.execute("INSERT INTO epoch_keys VALUES (?, randomblob(32), 1)", (64 + Domain.SESSION,))
+    with pytest.raises(DatabaseUnreadable, match="lacks the node's own secrets"):
+        async with open_keys(path, now=1.0):
+            pass
+
+
+async def test_an_emptied_ring_beside_people_is_not_filled_with_new_keys(tmp_path: Path) -> None:
+    path, beside = tmp_path / "keys.db", tmp_path / "person.db"
+    async with open_keys(path, now=1.0), open_database(beside, "person"):
+        pass
+    async with open_database(path, "keys") as database:
+        await database.execute("DELETE FROM epoch_keys")
+    with pytest.raises(KeysLost, match=r"holds no keys, but person\.db was written with some"):
+        async with open_keys(path, now=1.0, beside=beside):
+            pass
+
+
+async def test_a_person_is_looked_up_under_two_epochs_and_no_more(tmp_path: Path) -> None:
+    async with open_keys(tmp_path / "keys.db", now=1.0) as keys:
+        assert keys.pseudonym_before("anon", "x") is None
+        first = keys.pseudonym("anon", "x")
+        await keys.add_epoch(2.0)
+        second = keys.pseudonym("anon", "x")
+        assert keys.pseudonym_before("anon", "x") == first != second
+        await keys.add_epoch(3.0)
+        assert keys.pseudonym_before("anon", "x") == second
+        assert await keys.destroy_outlived(3.0, 0)
+        assert first not in keys.pseudonyms("anon", "x")
+        assert second in keys.pseudonyms("anon", "x")
+    async with open_keys(tmp_path / "keys.db", now=9.0) as keys:
+        assert (keys.epoch, keys.epochs(), keys.began()) == (3, [3, 2], 3)

@@ -164,10 +164,14 @@ async def test_who_says_no_is_not_carried_over(tmp_path: Path) -> None:
         await shops(node, "june", "S1")
         before = row(node)
         await rotate(node)
-        assert outcomes(await send(node, batch(event(node, "view_item", "no", "S2"), consent="denied"))) == ["no_consent"]
+        assert outcomes(await send(node, batch(event(node, "view_item", "no", "S2"), consent="denied"))) == [
+            "no_consent"
+        ]
         assert row(node) is None
         assert before is not None
-        assert [surrogate for (surrogate,) in node.reader.execute("SELECT surrogate FROM profiles")] == [before.surrogate]
+        assert [surrogate for (surrogate,) in node.reader.execute("SELECT surrogate FROM profiles")] == [
+            before.surrogate
+        ]
         await rotate(node)
         assert count(node, "people") == count(node, "profiles") == 0
 
