@@ -18,7 +18,12 @@ from app.ingest.recorder import Recorder
 from app.ingest.steps import Preparation
 from app.learning.generations import Generations
 from app.metrics import Metrics
+from app.privacy.erasure import Erasures
 from app.privacy.gatekeeper import Gate, Gatekeeper
+from app.privacy.ladder import ladder
+from app.privacy.signals import permitted
+from app.privacy.sweeps import Sweeps
+from app.privacy.withdrawals import Withdrawals
 from app.search.query_affinities import query_affinities
 from app.serving.placements import placements_of, problems_of
 from app.serving.recommend import Recommender
@@ -27,12 +32,17 @@ from plugins.contract import Model
 from plugins.loading import PluginProblems, shipped_names
 from plugins.manager import Plugins, load_plugins
 from store.admin import open_admin
+from store.aggregates import Aggregates
 from store.catalogue import Catalogue
 from store.clock import Clock, open_clock
-from store.database import Database, open_database, open_reader
+from store.consent_ledger import ConsentLedger
+from store.database import Connection, Database, open_database, open_reader
+from store.erasure import Sagas
 from store.event_log import SqliteEventLog
 from store.keys import KeyRing, open_keys
+from store.moves import Moves, check_ring, note_ring
 from store.person import PersonStore
+from store.requests import Requests
 from store.search_index import SearchIndex
 from store.shop import ShopStore, open_shop
 from store.suppression import Suppression
@@ -58,16 +68,26 @@ class Node:
     keys: KeyRing
     database: Database
     """person.db's writing connection; everything but the intake's writer goes through `intake.writer.exclusive`."""
+    reader: Connection
+    """The event loop's read-only connection to person.db."""
     person: PersonStore
     suppression: Suppression
+    sagas: Sagas
+    requests: Requests
+    ledger: ConsentLedger
     log: SqliteEventLog
     vault: VaultStore
+    moves: Moves
+    aggregates: Aggregates
+    sweeps: Sweeps
     shop: ShopStore
     staff: Staff
     gatekeeper: Gate
     generations: Generations
     tokens: Tokens
     intake: Intake
+    withdrawals: Withdrawals
+    erasures: Erasures
     recommender: Recommender
     stalled: dict[str, str]
     """Job -> what is wrong with it, empty when nothing is."""
@@ -88,7 +108,7 @@ class Node:
     def problems(self) -> list[str]:
         """What keeps the node from doing what it should; empty = ready. Jobs add their own to `stalled`."""
         found = [self.generations.problem] if self.generations.problem else []
-        return found + [sentence for sentence in self.stalled.values() if sentence]
+        return found + [sentence for sentence in (self.sweeps.problem(), *self.stalled.values()) if sentence]
 
 
 @asynccontextmanager
@@ -102,6 +122,7 @@ async def open_node(config: Config, config_path: Path) -> AsyncIterator[Node]:
     node.folder = config_path.parent / config.node.data
     node.metrics = Metrics()
     node.stalled = {}
+    node.sweeps = Sweeps(config.retention.sweep_minutes, node.metrics)
     node.gatekeeper = Gatekeeper(config.consent)
     node.plugins = configured_plugins(config, config_path)
     async with AsyncExitStack() as stack:
@@ -111,12 +132,18 @@ async def open_node(config: Config, config_path: Path) -> AsyncIterator[Node]:
         node.generations.take_over()
         node.tokens = Tokens(node.keys, config.serving)
         node.intake = _intake(node)
+        node.withdrawals = Withdrawals(
+            reader=node.reader, intake=node.intake, vault=node.vault, keys=node.keys
+        )
+        node.erasures = Erasures(node)
         node.recommender = _recommender(node)
         failed: BaseException | None = None
         # The event writer belongs to the store: what was taken is written before the databases close.
         async with asyncio.TaskGroup() as group:
-            jobs = [group.create_task(job(), name=name) for name, job in node.intake.jobs()]
+            named = (*node.intake.jobs(), *node.withdrawals.jobs(), *node.erasures.jobs())
+            jobs = [group.create_task(job(), name=name) for name, job in named]
             try:
+                await node.erasures.resume()
                 yield node
             except Exception as error:  # raised below, as itself and not as a group
                 failed = error
@@ -132,6 +159,7 @@ def configured_plugins(config: Config, config_path: Path) -> Plugins:
     """The plugins a configuration switches on, placements checked against them. Raises PluginProblems."""
     plugins = load_plugins(config.plugin_tables, config.folder_of_plugins(config_path.parent))
     known = {*shipped_names(), *plugins.names("score")}
+    ladder(config, plugins)  # a policy that fails is told now, not by the first sweep
     problems = problems_of(config.placements, plugins)
     problems += [f"search.weights.{name}: no such plugin{suggest(name, known)}" for name in config.search.weights
                  if name not in known]  # fmt: skip
@@ -151,16 +179,19 @@ def _intake(node: Node) -> Intake:
     preparation = Preparation(
         clock=node.clock, keys=node.keys, catalogue=node.catalogue, gatekeeper=lambda: node.gatekeeper,
         limits=config.ingest, understand=lambda text: query_affinities(text, node.search, config.search),
-        attribute=attribute, meter=meter,
+        attribute=attribute, permitted=lambda signals: permitted(node.plugins, signals), meter=meter,
     )  # fmt: skip
     recorder = Recorder(
-        person=node.person, suppression=node.suppression, log=node.log, vault=node.vault, keys=node.keys,
+        person=node.person, suppression=node.suppression, ledger=node.ledger, log=node.log,
+        vault=node.vault, keys=node.keys,
         catalogue=node.catalogue,
         gatekeeper=lambda: node.gatekeeper, plugins=node.plugins, options=config.features, clock=node.clock,
-        meter=meter, raw_events_days=config.retention.raw_events_days,
+        meter=meter, raw_events_days=config.retention.raw_events_days, dedup_days=config.retention.dedup_days,
+        moves=node.moves, pseudonyms=config.pseudonyms,
     )  # fmt: skip
     return Intake(
         database=node.database, preparation=preparation, recorder=recorder, event_log=node.log, vault=node.vault,
+        moves=node.moves,
         plugins=node.plugins, clock=node.clock, meter=meter, queue=config.node.queue, group_max=config.node.group_max,
     )  # fmt: skip
 
@@ -190,6 +221,10 @@ async def _open_stores(node: Node, stack: AsyncExitStack) -> None:
     stack.callback(reader.close)
     node.person = PersonStore(reader)
     node.suppression = Suppression(reader)
+    node.sagas, node.requests = Sagas(reader), Requests(reader)
+    node.ledger = ConsentLedger(reader)
+    node.reader = reader
+    node.aggregates = Aggregates(reader)
     node.log = SqliteEventLog(reader)
     node.clock.observe(node.log.latest_ms())
     node.vault = await stack.enter_async_context(
@@ -201,6 +236,10 @@ async def _open_stores(node: Node, stack: AsyncExitStack) -> None:
             max_pages=pages,
         )
     )
+    check_ring(reader, node.keys)
+    async with node.database.transaction() as transaction:
+        note_ring(transaction, node.keys)
+    node.moves = Moves(reader, node.keys, node.vault)
     node.shop = await stack.enter_async_context(
         open_shop(folder / "shop.db", items_at_most=config.node.items_at_most, cache_mb=cache, max_pages=pages)
     )

@@ -6,10 +6,12 @@ hook may be implemented with any subset of its arguments, by name. Those answeri
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import Any
 
+from plugins.consent_strings import Permits
 from plugins.contract import Candidates, Context, Floats, Ints, Mask, hookspec
+from plugins.ladder import DataKind, RetentionPolicy
 from store.records import LoggedEvent, ProfileFeatures
 
 
@@ -82,6 +84,25 @@ def event_stored(event: LoggedEvent) -> None:
 
     Combine: all are told.
     On failure: the plugin is left out and counted.
+    """
+
+
+@hookspec
+def consent_signal(told: Mapping[str, str]) -> Permits | None:
+    """Say what a consent string of another format permits, by its name (`tcf`, `gpp`, `gcm.<type>`); None: it did not
+    come.
+
+    Combine: only what all of them permit.
+    On failure: nothing is permitted, and it is counted.
+    """
+
+
+@hookspec
+def retention(kind: DataKind) -> RetentionPolicy | None:
+    """Say how long a kind of data is kept and what becomes of it then; asked at the start and before every sweep.
+
+    Combine: the strictest wins, [retention] included: the earliest day of each step, no counting where one objects.
+    On failure: raises; the node does not start, or its sweep stops and /readyz says so.
     """
 
 

@@ -26,8 +26,11 @@ import plugins
 
 # The modules of this package that are not plugins.
 MACHINERY = frozenset(
-    {"best_first", "board", "calls", "contract", "hookspecs", "links", "loading", "manager", "verify"}
-)
+    {
+        "best_first", "board", "calls", "consent_strings", "contract", "hookspecs", "ladder", "links", "loading",
+        "manager", "verify",
+    }
+)  # fmt: skip
 
 
 class PluginProblems(Exception):

@@ -13,10 +13,13 @@ import pluggy
 
 from plugins import hookspecs
 from plugins.calls import Call, PluginFailed
+from plugins.consent_strings import NOTHING, Permits
+from plugins.consent_strings import strictest as strictest_of
 from plugins.contract import NO_ITEMS, Candidates, Context, Floats, Ints, Mask
+from plugins.ladder import DataKind, RetentionPolicy, strictest
 from plugins.loading import Found, PluginProblems, find_plugin, first_line, options_of
 from plugins.verify import hook_arguments, register, verify_hooks
-from store.records import LoggedEvent, ProfileFeatures
+from store.records import LoggedEvent, ProfileFeatures, Purpose
 
 Job = Callable[[], Coroutine[Any, Any, None]]
 
@@ -194,6 +197,37 @@ class Plugins:
             call.or_none(event)
 
     # ---- privacy and the node
+
+    def consent_signal(self, told: Mapping[str, str]) -> tuple[Purpose | None, bool]:
+        """(what all consent strings permit, None where none came; whether one carries a general no such as GPC).
+
+        What a plugin fails on permits nothing.
+        """
+        answers: list[Permits] = []
+        for call in self.calls["consent_signal"]:
+            try:
+                answer = call.or_raise(told)
+            except PluginFailed:
+                answer = NOTHING
+            if isinstance(answer, Permits):
+                answers.append(answer)
+            elif answer is not None:
+                call.failed(TypeError(f"consent_signal must answer Permits, got {_shape(answer)}"))
+                answers.append(NOTHING)
+        return strictest_of(answers)
+
+    def retention(self, kind: DataKind, configured: RetentionPolicy) -> RetentionPolicy:
+        """The strictest of what is configured and what every plugin says of a kind of data; raises PluginFailed."""
+        policies = [configured]
+        for call in self.calls["retention"]:
+            policy = call.or_raise(kind)
+            if isinstance(policy, RetentionPolicy):
+                policies.append(policy)
+            elif policy is not None:
+                wrong = TypeError(f"retention must answer a RetentionPolicy, got {_shape(policy)}")
+                call.failed(wrong)
+                raise PluginFailed(f"plugins.{call.plugin}: {wrong}")
+        return strictest(policies)
 
     def personal_data(self) -> list[str]:
         """Everything plugins keep about people, "plugin: what" each. Raises PluginFailed."""

@@ -64,11 +64,13 @@ class Plugin:
             said = read_tc_string(text)
         except Unreadable:
             return NOTHING
-        if self.vendor and self.vendor not in (said.vendors if said.disclosed is None else said.vendors & said.disclosed):
+        vendors = said.vendors if said.disclosed is None else said.vendors & said.disclosed
+        if self.vendor and self.vendor not in vendors:
             return NOTHING
         permitted = Purpose.NONE
         for name, wanted in self.purposes.items():
-            if said.purposes.issuperset(wanted) and said.special_features.issuperset(self.special_features.get(name, ())):
+            features = self.special_features.get(name, ())
+            if said.purposes.issuperset(wanted) and said.special_features.issuperset(features):
                 permitted |= PURPOSE_NAMES[name]
         return Permits(permitted)
 

@@ -39,7 +39,6 @@ class Decided(msgspec.Struct, frozen=True, array_like=True):
     region: str = ""
     source: str = ""
     """`beacon`, `server`, `visitor` or what the shop called it."""
-    jurisdiction: str = ""
     language: str = ""
 
 

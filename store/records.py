@@ -44,6 +44,10 @@ PURPOSE_NAMES: dict[str, Purpose] = {
 VAULT = Purpose.PURCHASES | Purpose.SEARCHES | Purpose.LOCATION
 
 
+RESTRICTED = 128
+"""In `PersonRow.restricted`: use is suspended."""
+
+
 class Item(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
     """One product as the shop describes it (`PUT /v1/items/{id}`, imports, the generated shop)."""
 
@@ -151,3 +155,14 @@ class PersonRow(msgspec.Struct):
     profile: bytes | None = None
     trace: bytes | None = None
     """Where the person's rows lie in the log (store/trace.py); read in the writer's turn only."""
+    objected: int = 0
+    """Purposes the person objected to: never granted again but by name."""
+    restricted: int = 0
+    """0, else `RESTRICTED` plus the purposes that hold again when the restriction ends; `consent` is 0 meanwhile."""
+    ledger: bytes | None = None
+    """The person's link to the consent ledger (store/consent_ledger.py); read in the writer's turn only."""
+
+    @property
+    def decided(self) -> bool:
+        """Whether the person ever said anything about what may be done, and so speaks for requests that say nothing."""
+        return bool(self.consent_at or self.objected or self.restricted)

@@ -96,11 +96,18 @@ class VaultStore:
     def read(self, person: int, category: Literal[Purpose.SEARCHES], decision: Purpose) -> list[Search] | None: ...
     @overload
     def read(self, person: int, category: Literal[Purpose.LOCATION], decision: Purpose) -> list[Place] | None: ...
+    @overload
+    def read(self, person: int, category: Purpose, decision: Purpose) -> Sequence[Entry] | None: ...
     def read(self, person: int, category: Purpose, decision: Purpose) -> Sequence[Entry] | None:
         """What a person keeps in one category, oldest first; None without the gatekeeper's purpose for exactly this
         category, or where nothing is kept. Two point reads on the event loop."""
         if not decision & category & VAULT:
             return None
+        found = self._reader.execute(_READS[category], (person,)).fetchone()
+        return None if found is None else self.open(person, category, found[0])
+
+    def kept(self, person: int, category: Purpose) -> list[Entry] | None:
+        """The same without asking: for the person's own access, which needs no consent."""
         found = self._reader.execute(_READS[category], (person,)).fetchone()
         return None if found is None else self.open(person, category, found[0])
 

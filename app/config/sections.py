@@ -94,8 +94,6 @@ class RetentionOptions(msgspec.Struct, frozen=True):
     profile_days: Days = 180.0
     dedup_days: Days = 7.0
     vault_days: Days = 730.0
-    sweep_minutes: Annotated[float, Meta(gt=0, le=1_440)] = 10.0
-
     consent_records_days: Days = 1_095.0
     """The ledger of consent decisions."""
     aggregates_months: Annotated[float, Meta(gt=0, le=1_200)] = 25.0
@@ -106,6 +104,8 @@ class RetentionOptions(msgspec.Struct, frozen=True):
     """The same, for what people searched."""
     cells_per_person: Positive = 50
     """In so many cells of one report and day a person is counted, at most."""
+    sweep_minutes: Annotated[float, Meta(gt=0, le=1_440)] = 10.0
+
 
 class TrainingOptions(msgspec.Struct, frozen=True):
     """[training]: `personalize train`, by hand or on schedule."""

@@ -16,6 +16,10 @@ STANDARD = (
     "diversity", "explore_new",
     # what may come in
     "plausible_events",
+    # consent strings of other formats
+    "tcf", "gpp", "consent_mode",
+    # how long what is kept
+    "keep_for", "delete", "anonymize", "aggregate",
 )  # fmt: skip
 
 

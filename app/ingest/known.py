@@ -38,7 +38,13 @@ class Known:
         self._profile: ProfileFeatures | None = None
 
     def decide(
-        self, purposes: int, told: Told, *, objected: int | None = None, restrict: bool | None = None, noted: bool = True
+        self,
+        purposes: int,
+        told: Told,
+        *,
+        objected: int | None = None,
+        restrict: bool | None = None,
+        noted: bool = True,
     ) -> None:
         """Take over what the person decided, unless a later decision is known; what it no longer allows is gone with
         this transaction (of the vault: as soon as that other file has heard of it). `objected` and `restrict`: None

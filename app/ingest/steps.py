@@ -23,6 +23,7 @@ from app.ingest.wire import (
 )
 from app.privacy.gatekeeper import ConsentSignal, Gate, named_purposes
 from app.privacy.identity import NOBODY, Claim, Persons, persons_of
+from app.privacy.signals import SignalsOnWire
 from store.api_keys import ApiKey
 from store.catalogue import Catalogue
 from store.clock import Clock, EventClock
@@ -34,6 +35,8 @@ Understand = Callable[[str], Mapping[str, float]]
 """What a search text means: "category:shoes" -> weight."""
 Attribute = Callable[[str], tuple[str, str] | None]
 """(request id, placement) of a token the server signed; None for any other."""
+Permitted = Callable[[SignalsOnWire], tuple[Purpose | None, bool]]
+"""What consent strings permit at most, and whether one carries a general no (app/privacy/signals.py)."""
 
 # Without an item these say nothing.
 _ABOUT_ITEMS = frozenset(
@@ -57,6 +60,7 @@ class Preparation:
         limits: IngestLimits,
         understand: Understand,
         attribute: Attribute,
+        permitted: Permitted,
         meter: IngestMeter,
     ) -> None:
         self._clock = clock
@@ -66,6 +70,7 @@ class Preparation:
         self._limits = limits
         self._understand = understand
         self._attribute = attribute
+        self._permitted = permitted
         self._meter = meter
         self.steps: tuple[tuple[str, Step], ...] = (
             ("key_and_origin", self._key_allows),
@@ -105,7 +110,10 @@ class Preparation:
 
     def _incoming(self, batch: BatchOnWire, key: ApiKey, gpc: bool) -> Incoming:
         now_ms = self._clock.now_ms()
+        told, also_gpc = self._permitted(batch.signals) if batch.signals else (None, False)
+        gpc = gpc or also_gpc
         signal = ConsentSignal(
+            told=told,
             state=batch.consent or "",
             named=named_purposes(batch.purposes or ()),
             version=batch.consent_version or "",
@@ -121,13 +129,19 @@ class Preparation:
             skew_ms=skew(batch, now_ms),
             at_most=at_most,
             # A decision has to find its row even where it says no; for anything else a no means not even looking.
-            persons=self._persons(batch, key) if at_most or _decides(batch) else NOBODY,
+            persons=self._persons(batch, key) if at_most or self._decides(batch, signal) else NOBODY,
             session=self._keys.session_hash(batch.session) if at_most and batch.session else 0,
             region=_region(batch.region),
             location=batch.location if at_most & _LOCATION else None,
             gpc_honoured=gpc and self._gatekeeper().allow(signal, None, now_ms / 1000).gpc_honoured,
             results=[None] * len(batch.events),
             tombstones=self._tombstones(batch),
+        )
+
+    def _decides(self, batch: BatchOnWire, signal: ConsentSignal) -> bool:
+        """Whether a consent_update may be among the events, which are not read yet, and would decide something."""
+        return any(b"consent_update" in bytes(raw) for raw in batch.events) and (
+            self._gatekeeper().decided(signal) is not None
         )
 
     def _persons(self, batch: BatchOnWire, key: ApiKey) -> Persons:
@@ -219,11 +233,6 @@ class Preparation:
         credited = self._attribute(token) if token else None
         if credited is not None:
             draft.request, draft.placement = credited
-
-
-def _decides(batch: BatchOnWire) -> bool:
-    """Whether a consent_update may be among the events, which are not read yet."""
-    return any(b"consent_update" in bytes(raw) for raw in batch.events)
 
 
 def _region(region: str | None) -> str:

@@ -10,6 +10,8 @@ from typing import Annotated, Generic, Literal, TypeAlias, TypeVar
 import msgspec
 from msgspec import Meta
 
+from app.privacy.signals import SignalsOnWire
+
 EVENT_NAMES = frozenset(
     {
         "page_view", "view_item", "view_item_list", "select_item", "search", "add_to_cart", "remove_from_cart",
@@ -102,6 +104,8 @@ class Batch(msgspec.Struct, Generic[Event], frozen=True):
     session: Short | None = None
     region: Annotated[str, Meta(max_length=64)] | None = None
     location: Location | None = None
+    signals: SignalsOnWire | None = None
+    """Consent strings of other formats."""
 
 
 BatchOnWire: TypeAlias = Batch[msgspec.Raw]

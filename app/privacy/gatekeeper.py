@@ -16,7 +16,7 @@ DAY = 86_400
 _VAULT = int(VAULT)
 _SESSION = int(Purpose.SESSION)
 # What "granted" means; the vault's categories only by name.
-_BROAD = int(Purpose.SESSION | Purpose.PROFILE | Purpose.TRAINING | Purpose.EXPERIMENTS)
+BROAD = int(Purpose.SESSION | Purpose.PROFILE | Purpose.TRAINING | Purpose.EXPERIMENTS)
 _SETS = {mask: Purpose(mask) for mask in range(128)}
 """Building an IntFlag costs more than the whole decision; there are only these."""
 
@@ -35,6 +35,8 @@ class Reason(StrEnum):
     EXPIRED = "record_expired"
     UNREADABLE = "unreadable_signal"
     UNKNOWN_REGION = "unknown_region"
+    RESTRICTED = "restricted"
+    OBJECTED = "objected"
 
 
 @dataclass(frozen=True, slots=True)
@@ -51,6 +53,15 @@ class ConsentSignal:
     gpc: bool = False
     """Sec-GPC came with the exact value 1."""
     source: str = "beacon"
+    told: Purpose | None = None
+    """What consent strings of other formats (TCF, GPP, Consent Mode) permit at most; None: none came."""
+
+    @property
+    def speaks(self) -> str:
+        """The state, said in a word or by a consent string; empty where the request says nothing."""
+        if self.state or self.told is None:
+            return self.state
+        return "granted" if int(self.told) & int(Purpose.PROFILE) else "session" if int(self.told) & _SESSION else ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -120,18 +131,12 @@ class Gatekeeper:
         asked = _asked(signal, rule)
         if asked is None and signal.state:
             return Decision(Purpose.NONE, Reason.UNREADABLE, version)
-        if record is not None and record.consent_at:
-            if now - record.consent_at > rule.record_seconds:
-                return Decision(Purpose.NONE, Reason.EXPIRED, version)
-            recorded = record.consent & rule.allowed
-            if asked is None:
-                return Decision(_SETS[recorded], Reason.RECORD, record.consent_version)
-            return Decision(_SETS[recorded & asked], Reason.BOTH, record.consent_version)
-        if asked is not None:
-            return Decision(_SETS[asked], Reason.SIGNAL, version)
-        if signal.gpc and rule.gpc:
-            return Decision(Purpose.NONE, Reason.GPC, version, gpc_honoured=True)
-        return Decision(_SETS[rule.unasked], Reason.POLICY, version)
+        if record is not None and record.decided:
+            if record.restricted:
+                return Decision(Purpose.NONE, Reason.RESTRICTED, version)
+            if record.consent_at:
+                return _by_record(signal, record, asked, rule, now)
+        return _without_record(signal, record.objected if record is not None else 0, asked, rule, version)
 
     def at_most(self, signal: ConsentSignal) -> Purpose:
         """What this signal could allow at best, whatever the record says: nothing means that no row need be read."""
@@ -139,7 +144,7 @@ class Gatekeeper:
         if rule is None or signal.state in _REFUSED:
             return Purpose.NONE
         if not signal.state:
-            return _SETS[rule.allowed]
+            return _SETS[rule.allowed if signal.told is None else rule.allowed & int(signal.told)]
         return _SETS[_asked(signal, rule) or 0]
 
     def decided(self, signal: ConsentSignal) -> Purpose | None:
@@ -150,7 +155,11 @@ class Gatekeeper:
         if signal.state in ("denied", "anonymous"):
             return Purpose.NONE
         rule = self._rule(signal.region)
-        asked = None if rule is None else _asked(signal, rule)
+        if rule is None:
+            return None
+        asked = _asked(signal, rule)
+        if asked is None and signal.told is not None and not signal.state:
+            asked = int(signal.told) & BROAD & rule.allowed
         return None if asked is None else _SETS[asked]
 
     def _rule(self, region: str) -> _Rule | None:
@@ -176,11 +185,37 @@ def gpc_signal(values: Iterable[str]) -> bool:
     return any(value == "1" for value in values)
 
 
+def _by_record(signal: ConsentSignal, record: PersonRow, asked: int | None, rule: _Rule, now: float) -> Decision:
+    """Somebody decided before: what both the decision and the request grant."""
+    version = record.consent_version
+    if now - record.consent_at > rule.record_seconds:
+        return Decision(Purpose.NONE, Reason.EXPIRED, signal.version or version)
+    recorded = record.consent & rule.allowed & ~record.objected
+    if asked is not None:
+        return Decision(_SETS[recorded & asked], Reason.BOTH, version)
+    if signal.told is not None:
+        return Decision(_SETS[recorded & int(signal.told)], Reason.BOTH, version)
+    return Decision(_SETS[recorded], Reason.RECORD, version)
+
+
+def _without_record(signal: ConsentSignal, objected: int, asked: int | None, rule: _Rule, version: str) -> Decision:
+    """Nobody decided before: what the request says, else what the policy allows without asking."""
+    if asked is None and signal.told is not None:
+        asked = int(signal.told) & BROAD & rule.allowed
+    if asked is not None:
+        return Decision(_SETS[asked & ~objected], Reason.OBJECTED if asked & objected else Reason.SIGNAL, version)
+    if signal.gpc and rule.gpc:
+        return Decision(Purpose.NONE, Reason.GPC, version, gpc_honoured=True)
+    reason = Reason.OBJECTED if rule.unasked & objected else Reason.POLICY
+    return Decision(_SETS[rule.unasked & ~objected], reason, version)
+
+
 def _asked(signal: ConsentSignal, rule: _Rule) -> int | None:
+    most = rule.allowed if signal.told is None else rule.allowed & int(signal.told)
     if signal.state == "granted":
-        return (_BROAD | (int(signal.named) & _VAULT)) & rule.allowed
+        return (BROAD | (int(signal.named) & _VAULT)) & most
     if signal.state == "session":
-        return _SESSION & rule.allowed
+        return _SESSION & most
     return None
 
 

@@ -82,6 +82,16 @@ class ConsentPolicy(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fi
         """All of them by name."""
         return {**self.more, "eu": self.eu, "us-ca": self.us_ca, "default": self.default}
 
+    def record_days(self, region: str) -> int:
+        """Age in days after which a decision has to be asked for again, for a visitor of this region."""
+        known, region = self.jurisdictions(), region.upper()
+        home = known[self.home].record_days
+        for wanted in (region, region.partition("-")[0], "*"):
+            found = [each.record_days for each in known.values() if wanted in map(str.upper, each.regions)]
+            if region and found:
+                return min(home, *found)
+        return home
+
     def problems(self) -> list[tuple[str, str]]:
         """What cannot be meant, as (setting, sentence)."""
         found: list[tuple[str, str]] = []

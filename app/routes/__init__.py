@@ -8,7 +8,19 @@ from starlette.routing import BaseRoute
 
 from app.node import Node
 from app.problem import Problem
-from app.routes import accounts, api_keys, events, health, items, recommendations, search, sign_in
+from app.routes import (
+    accounts,
+    api_keys,
+    consent,
+    events,
+    health,
+    items,
+    me,
+    recommendations,
+    retention,
+    search,
+    sign_in,
+)
 from app.routes.answers import on_crash, on_deep, on_fault, on_gone, on_missing, on_problem
 from app.routes.assets import AssetsMissing, asset_routes, load_assets
 from app.routes.demo import demo_routes
@@ -22,6 +34,9 @@ OPERATIONS = [
     *events.OPERATIONS,
     *search.OPERATIONS,
     *items.OPERATIONS,
+    *consent.OPERATIONS,
+    *me.OPERATIONS,
+    *retention.OPERATIONS,
     *sign_in.OPERATIONS,
     *accounts.OPERATIONS,
     *api_keys.OPERATIONS,
@@ -36,6 +51,9 @@ def create_app(node: Node) -> Starlette:
         *events.routes(node),
         *search.routes(node),
         *items.routes(node),
+        *consent.routes(node),
+        *me.routes(node),
+        *retention.routes(node),
         *sign_in.routes(node),
         *accounts.routes(node),
         *api_keys.routes(node),

@@ -4,19 +4,23 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+import msgspec
 from starlette.requests import Request
 
-from app.privacy.gatekeeper import ConsentSignal, gpc_signal, named_purposes
+from app.privacy.gatekeeper import ConsentSignal, Decision, gpc_signal, named_purposes
 from app.privacy.identity import Claim
+from app.privacy.signals import permitted
 from app.problem import Problem
 from app.serving.request import VisitorOnWire
 from app.serving.visitors import VisitorReader
 from plugins.contract import Visitor
 from store.api_keys import ApiKey
+from store.records import PersonRow
 
 if TYPE_CHECKING:
     from app.node import Node
 
+VISITOR_HEADER = "personalize-visitor"
 PERSONAL = {"cache-control": "private, no-store"}
 
 
@@ -35,13 +39,19 @@ class Asking:
         """Who is asking, and the headers of an answer to them. Raises Problem 401 for a key that is not ours."""
         key = self.key(request, key_text)
         gpc = gpc_signal(request.headers.getlist("sec-gpc"))
+        most, also_gpc = permitted(self._node.plugins, told.signals) if told.signals else (None, False)
         signal = ConsentSignal(
-            told.consent or "", named_purposes(told.purposes), told.consent_version or "", region, gpc
-        )
+            told.consent or "", named_purposes(told.purposes), told.consent_version or "", region, gpc or also_gpc,
+            told=most,
+        )  # fmt: skip
         trusted = key is not None and key.kind == "server"
         claim = Claim(told.anon or "", told.user or "", told.user_sig or "", told.session or "", trusted=trusted)
         visitor, decision = self._visitors.read(claim, signal, self._node.clock.now())
         return visitor, PERSONAL | ({"gpc-honoured": "1"} if decision.gpc_honoured else {})
+
+    def row(self, claim: Claim, signal: ConsentSignal) -> tuple[PersonRow | None, Decision]:
+        """The row behind a claim and what may be done with it; none is read where the signal rules everything out."""
+        return self._visitors.row(claim, signal, self._node.clock.now())
 
     def key(self, request: Request, text: str) -> ApiKey | None:
         """The API key of a request, from its Authorization header, else from its body; None where it brings none."""
@@ -53,3 +63,14 @@ class Asking:
         if key is None:
             raise Problem(401, "Unknown API key", "the key of this request is not (or no longer) valid")
         return key
+
+
+def visitor_header(request: Request) -> VisitorOnWire | None:
+    """The visitor a request names in its header; None where it names nobody. Raises Problem 400 for anything else."""
+    text = request.headers.get(VISITOR_HEADER)
+    if text is None:
+        return None
+    try:
+        return msgspec.json.decode(text, type=VisitorOnWire)
+    except (msgspec.ValidationError, msgspec.DecodeError, UnicodeError) as error:
+        raise Problem(400, f"Not a valid {VISITOR_HEADER}", f"a JSON object as `visitor` in a POST: {error}") from None

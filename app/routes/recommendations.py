@@ -13,7 +13,7 @@ from starlette.routing import Route
 
 from app.problem import Problem
 from app.routes.answers import json_response
-from app.routes.asking import PERSONAL, Asking
+from app.routes.asking import PERSONAL, VISITOR_HEADER, Asking, visitor_header
 from app.routes.body import read_body
 from app.routes.cross_origin import CrossOrigin
 from app.routes.openapi import Operation
@@ -25,7 +25,6 @@ from app.serving.request import (
     AskOnWire,
     ContextOnWire,
     RecommendationsOnWire,
-    VisitorOnWire,
     ask_of,
     check_bounds,
     filter_problem,
@@ -41,7 +40,6 @@ if TYPE_CHECKING:
 
 NOBODY = Visitor()
 FOR_EVERYONE = {"cache-control": "public, max-age=30, s-maxage=60, stale-while-revalidate=300"}
-VISITOR_HEADER = "personalize-visitor"
 BUCKET_SECONDS = 30
 
 QUERY = {
@@ -116,14 +114,14 @@ class Handlers:
     async def html(self, request: Request) -> Response:
         """For everyone, unless the shop's server says in a header for whom: then for that visitor alone."""
         told = self._from_query(request)
-        header = request.headers.get(VISITOR_HEADER)
-        if header is None:
+        named = visitor_header(request)
+        if named is None:
             shelf = self._shelves(told, NOBODY, seed=self._seed())[0]
             return HTMLResponse(shelf_html(shelf, self._node.catalogue), headers=FOR_EVERYONE)
         key = self._asking.key(request, "")
         if key is None or key.kind != "server":
             raise Problem(401, "A server key is needed", f"only the shop's server may send {VISITOR_HEADER}")
-        visitor, headers = self._asking.visitor(request, _visitor_header(header), told.context.region, "")
+        visitor, headers = self._asking.visitor(request, named, told.context.region, "")
         shelf = self._shelves(told, visitor)[0]
         return HTMLResponse(shelf_html(shelf, self._node.catalogue), headers=headers)
 
@@ -186,13 +184,6 @@ class Handlers:
     def _seed(self) -> int:
         """The same for everyone for a while, so that an answer may be cached."""
         return int(self._node.clock.now() // BUCKET_SECONDS)
-
-
-def _visitor_header(text: str) -> VisitorOnWire:
-    try:
-        return msgspec.json.decode(text, type=VisitorOnWire)
-    except (msgspec.ValidationError, msgspec.DecodeError) as error:
-        raise Problem(400, f"Not a valid {VISITOR_HEADER}", f"a JSON object as `visitor` in a POST: {error}") from None
 
 
 def _ids(text: str | None) -> list[str]:

@@ -9,6 +9,7 @@ import msgspec
 import numpy as np
 from msgspec import Meta
 
+from app.privacy.signals import SignalsOnWire
 from app.problem import FieldError, Problem
 from app.serving.filters import FilterError
 from app.serving.options import ServingOptions
@@ -30,6 +31,8 @@ class VisitorOnWire(msgspec.Struct, frozen=True):
     consent: Annotated[str, Meta(max_length=16)] | None = None
     consent_version: Annotated[str, Meta(max_length=64)] | None = None
     purposes: Annotated[list[Short], Meta(max_length=32)] = []
+    signals: SignalsOnWire | None = None
+    """Consent strings of other formats."""
 
 
 class ContextOnWire(msgspec.Struct, frozen=True):

@@ -37,18 +37,22 @@ class VisitorReader:
 
         Where the signal rules everything out nothing is read at all.
         """
-        gate = self._gate()
-        at_most = gate.at_most(signal)
-        row = None
-        if int(at_most):
-            row = self._row(persons_of(claim, self._keys), signal.speaks, at_most)
-        decision = gate.allow(signal, row, now)
+        row, decision = self.row(claim, signal, now)
         if row is None or not int(decision.purposes):
             return Visitor(purposes=decision.purposes), decision
         purchases = None
         if int(decision.purposes) & _PURCHASES:
             purchases = self._vault.read(row.surrogate, Purpose.PURCHASES, decision.purposes)
         return visitor_of(row, decision, purchases, now, self._features), decision
+
+    def row(self, claim: Claim, signal: ConsentSignal, now: float) -> tuple[PersonRow | None, Decision]:
+        """The row that speaks, read only as far as the signal could allow, and the decision."""
+        gate = self._gate()
+        at_most = gate.at_most(signal)
+        row = None
+        if int(at_most):
+            row = self._row(persons_of(claim, self._keys), signal.speaks, at_most)
+        return row, gate.allow(signal, row, now)
 
     def _row(self, persons: Persons, state: str, wanted: Purpose) -> PersonRow | None:
         """The row that speaks for the request: the rule of `app.privacy.identity.whose` in as few reads as can be."""
