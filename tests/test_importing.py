@@ -49,7 +49,7 @@ def write(folder: Path, lines: Iterable[Line], name: str = "online_retail.csv", 
 
 
 def configured(clock: str = "events") -> dict[str, dict[str, object]]:
-    return {"node": {"clock": clock}, "shop": {"currency": "GBP"}, "retention": {"raw_events_days": 4000}}
+    return {"node": {"clock": clock}, "shop": {"currency": "GBP"}}
 
 
 async def load(
@@ -274,7 +274,7 @@ async def test_an_import_killed_in_the_middle_goes_on_where_it_was(tmp_path: Pat
     ]
     data = write(tmp_path / "export", orders)
     path = tmp_path / "personalize.toml"
-    path.write_text('[node]\nclock = "events"\n[shop]\ncurrency = "GBP"\n[retention]\nraw_events_days = 4000\n')
+    path.write_text('[node]\nclock = "events"\n[shop]\ncurrency = "GBP"\n')
     command = [sys.executable, "-m", "app", "-c", str(path), "import", "online-retail", str(data), "--quiet"]
     child = subprocess.Popen(  # noqa: ASYNC220  nothing else runs here
         command, cwd=ROOT, stdout=subprocess.DEVNULL, env={**os.environ, "OMP_NUM_THREADS": "1"}

@@ -12,7 +12,7 @@ from store.item_rules import item_problems
 from store.records import Item
 
 
-class ItemOnWire(Item, frozen=True, kw_only=True, omit_defaults=True, forbid_unknown_fields=True):
+class Product(Item, frozen=True, kw_only=True, omit_defaults=True, forbid_unknown_fields=True):
     """A product as it comes in; `id` may be left out where the path says it."""
 
     id: str = ""
@@ -26,7 +26,7 @@ class ItemResult(msgspec.Struct, frozen=True, omit_defaults=True):
     errors: Sequence[FieldError] = ()
 
 
-class BatchOnWire(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+class ProductBatch(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     """POST /v1/items:batch; each product is read for itself."""
 
     items: list[msgspec.Raw]
@@ -38,8 +38,8 @@ class BatchAnswer(msgspec.Struct, frozen=True):
     results: list[ItemResult]
 
 
-_decode_item = msgspec.json.Decoder(ItemOnWire).decode
-_decode_batch = msgspec.json.Decoder(BatchOnWire).decode
+_decode_item = msgspec.json.Decoder(Product).decode
+_decode_batch = msgspec.json.Decoder(ProductBatch).decode
 
 
 def read_item(body: bytes | msgspec.Raw, named: str = "") -> Item | list[FieldError]:

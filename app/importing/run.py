@@ -19,6 +19,9 @@ from store.database import Transaction
 BATCHES_EACH = 400
 """Orders (or clicks) between two notes of how far the import has come."""
 
+VAULT_SECONDS = 60.0
+"""How long the end of an import waits for the vault; the events are safe before that."""
+
 Moved = Callable[[int, int], None]
 """Told rows done and rows in all."""
 
@@ -62,6 +65,7 @@ async def import_files(node: Node, mapping: Mapping, folder: Path, moved: Moved,
         await _note(node, source, portion.done)
         reached = portion.done
         moved(reached, total)
+    await node.intake.until_vaulted(patience=VAULT_SECONDS)
     return Imported(reached, done, len(items), loader.outcomes, translator.skipped)
 
 

@@ -9,7 +9,7 @@ from starlette.requests import Request
 from starlette.responses import Response
 from starlette.routing import Route
 
-from app.catalogue.intake import BatchAnswer, BatchOnWire, ItemOnWire, ItemResult, field_error, read_batch, read_item
+from app.catalogue.intake import BatchAnswer, ItemResult, Product, ProductBatch, field_error, read_batch, read_item
 from app.problem import FieldError, Problem
 from app.routes.answers import json_response
 from app.routes.body import read_body
@@ -36,10 +36,10 @@ PAGE = {"after": "`next` of the answer before", "limit": "How many items"}
 OPERATIONS = [
     Operation("get", "/v1/items", "The catalogue, page by page", answer=ItemsAnswer, query=PAGE, key="server",
               problems=(400, 401, 403)),
-    Operation("post", "/v1/items:batch", "Add or replace many products", BatchOnWire, BatchAnswer, key="server",
+    Operation("post", "/v1/items:batch", "Add or replace many products", ProductBatch, BatchAnswer, key="server",
               problems=(400, 401, 403, 409, 413)),
     Operation("get", "/v1/items/{id}", "One product", answer=Item, key="server", problems=(401, 403, 404)),
-    Operation("put", "/v1/items/{id}", "Add or replace a product", ItemOnWire, ItemResult, key="server",
+    Operation("put", "/v1/items/{id}", "Add or replace a product", Product, ItemResult, key="server",
               problems=(400, 401, 403, 409, 413)),
     Operation("delete", "/v1/items/{id}", "Remove a product", status=204, key="server", problems=(401, 403, 404)),
 ]  # fmt: skip

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -38,10 +38,13 @@ class Operation:
 def document(operations: Sequence[Operation], *, title: str, version: str) -> dict[str, Any]:
     """The OpenAPI document of these operations."""
     bodies = [kind for operation in operations for kind in (operation.body, operation.answer) if kind is not None]
-    _, components = msgspec.json.schema_components([*bodies, ProblemDetails], ref_template=REF)
+    kinds = [*bodies, ProblemDetails]
+    # All at once: types of one name in two modules then get names of their own, in references too.
+    found, components = msgspec.json.schema_components(kinds, ref_template=REF)
+    schemas = dict(zip(kinds, found, strict=True))
     paths: dict[str, dict[str, Any]] = {}
     for operation in operations:
-        paths.setdefault(operation.path, {})[operation.method.lower()] = _describe(operation)
+        paths.setdefault(operation.path, {})[operation.method.lower()] = _describe(operation, schemas)
     return {
         "openapi": "3.1.0",
         "info": {"title": title, "version": version},
@@ -56,8 +59,8 @@ def document(operations: Sequence[Operation], *, title: str, version: str) -> di
     }
 
 
-def _describe(operation: Operation) -> dict[str, Any]:
-    content = {operation.media: {"schema": _schema(operation.answer)} if operation.answer is not None else {}}
+def _describe(operation: Operation, schemas: Mapping[Any, dict[str, Any]]) -> dict[str, Any]:
+    content = {operation.media: {"schema": schemas[operation.answer]} if operation.answer is not None else {}}
     described: dict[str, Any] = {
         "operationId": f"{operation.method.lower()} {operation.path}",
         "summary": operation.summary,
@@ -67,7 +70,7 @@ def _describe(operation: Operation) -> dict[str, Any]:
             **{
                 str(status): {
                     "description": "problem",
-                    "content": {"application/problem+json": {"schema": _schema(ProblemDetails)}},
+                    "content": {"application/problem+json": {"schema": schemas[ProblemDetails]}},
                 }
                 for status in operation.problems
             },
@@ -76,7 +79,7 @@ def _describe(operation: Operation) -> dict[str, Any]:
     if operation.body is not None:
         described["requestBody"] = {
             "required": True,
-            "content": {"application/json": {"schema": _schema(operation.body)}},
+            "content": {"application/json": {"schema": schemas[operation.body]}},
         }
     if operation.key == "server":
         described["security"] = [{"server": []}]
@@ -95,8 +98,3 @@ def _parameters(operation: Operation) -> list[dict[str, Any]]:
             for name, meaning in operation.query.items()
         ),
     ]
-
-
-def _schema(kind: object) -> dict[str, Any]:
-    (schema,), _ = msgspec.json.schema_components([kind], ref_template=REF)
-    return schema

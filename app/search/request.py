@@ -11,7 +11,7 @@ from msgspec import Meta
 from app.catalogue.intake import field_error
 from app.problem import FieldError, Problem
 from app.search.options import SearchOptions
-from app.serving.answer import ItemOnWire, ServedBy, shelf_json
+from app.serving.answer import ServedBy, ShelfItem, shelf_json
 from app.serving.explanations import Explanation
 from app.serving.recommend import Shelf
 from app.serving.request import ContextOnWire, Ids, Short, VisitorOnWire
@@ -45,7 +45,7 @@ class SearchAnswer(msgspec.Struct, frozen=True, omit_defaults=True):
     token: str
     strategy: Literal["personalized", "contextual", "popular", "fallback"]
     """`popular` is the static order, matches by distinct buyers."""
-    items: list[ItemOnWire]
+    items: list[ShelfItem]
     missing_ids: list[str]
     total: int
     """How many items match and may be shown."""

@@ -23,7 +23,7 @@ class ReasonOnWire(msgspec.Struct, frozen=True):
     text: str = ""
 
 
-class ItemOnWire(ShownItem, frozen=True, omit_defaults=True):
+class ShelfItem(ShownItem, frozen=True, omit_defaults=True):
     """An item in its place."""
 
     index: int = 0
@@ -40,7 +40,7 @@ class ShelfOnWire(msgspec.Struct, frozen=True, omit_defaults=True):
     token: str
     """To be sent with what happens to the list's items."""
     strategy: Literal["personalized", "contextual", "popular", "fallback"]
-    items: list[ItemOnWire]
+    items: list[ShelfItem]
     missing_ids: list[str]
     """Ids of the request that the catalogue does not know."""
     explanation: Explanation | None = None
