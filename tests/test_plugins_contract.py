@@ -211,11 +211,11 @@ def test_what_was_bought_yesterday_can_be_given_a_rest() -> None:
 def test_a_search_judges_matches_by_what_they_mean_to_the_visitor_not_by_the_best_of_them() -> None:
     often = dataclasses.replace(shopper(1, bought=(5, 6)), bought_times=np.array([10, 1], np.float32))
     cold, warm = of(6, 20), of(5, 6, 20)
-    for searching, expected in ((False, 1.0), (True, np.log(2) / np.log(11))):
-        context = asking(CATALOGUE, visitor=often, searching=searching)
+    listed, searched = (asking(CATALOGUE, visitor=often, searching=searching) for searching in (False, True))
+    for context, expected in ((listed, 1.0), (searched, np.log(2) / np.log(11))):
         scores, _ = one("buy_again", half_life_days=1e6).score(cold, context, {"buy_again": 1.0})
         assert scores.tolist() == pytest.approx([expected, 0], rel=1e-3)
-    scores, _ = one("buy_again", half_life_days=1e6).score(warm, context, {"buy_again": 1.0})
+    scores, _ = one("buy_again", half_life_days=1e6).score(warm, searched, {"buy_again": 1.0})
     assert scores[0] == pytest.approx(1, rel=1e-3)
     liked = dataclasses.replace(shopper(1), affinities={"category:shoes/running": 2.0, "brand:Birch": -1.0})
     scores, _ = one("affinity", category_band=0, band=0).score(

@@ -8,7 +8,7 @@ import os
 import shutil
 import subprocess
 from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
+from contextlib import closing, contextmanager
 from pathlib import Path
 from tempfile import TemporaryFile
 from typing import Any, NamedTuple
@@ -58,6 +58,10 @@ class Shop:
     def search(self, query: str, visitor: dict[str, Any], *, limit: int) -> list[str]:
         body = {"query": query, "visitor": visitor, "limit": limit, "dry_run": True}
         return [item["id"] for item in self.ask("/v1/search", body)["items"]]
+
+    def close(self) -> None:
+        """Give the connection back."""
+        self._connection.close()
 
     def memory_mb(self) -> float:
         """The most resident memory the server ever had, in MB (Linux; 0 elsewhere)."""
@@ -109,15 +113,17 @@ def served(folder: Path) -> Iterator[Shop]:
         [*program(), "-c", str(folder / "personalize.toml"), "serve"],
         stdout=subprocess.PIPE, stderr=subprocess.DEVNULL, text=True, env=_one_thread(),
     )  # fmt: skip
-    try:
-        assert process.stdout is not None
-        line = process.stdout.readline()
-        if "http://" not in line:
-            raise QualityFailed(f"the server did not start: {line.strip() or process.wait()}")
-        yield Shop(line.rsplit("http://", 1)[1].strip(), key, process)
-    finally:
-        process.terminate()
-        process.wait(timeout=30)
+    assert process.stdout is not None
+    with process, process.stdout:
+        try:
+            line = process.stdout.readline()
+            if "http://" not in line:
+                raise QualityFailed(f"the server did not start: {line.strip() or process.wait()}")
+            with closing(Shop(line.rsplit("http://", 1)[1].strip(), key, process)) as shop:
+                yield shop
+        finally:
+            process.terminate()
+            process.wait(timeout=30)
 
 
 def _one_thread() -> dict[str, str]:
