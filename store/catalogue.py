@@ -14,7 +14,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from store.affinities import AFFINITY_KINDS, AffinityNames, category_bands
-from store.columns import FIRST_CAPACITY, AttributeColumn, Column, Words
+from store.columns import FIRST_CAPACITY, AttributeColumns, Column, Words
 from store.fragment import fragment_of
 from store.price_bands import PriceBands
 from store.records import Floats, Ints, Item, Mask
@@ -23,6 +23,14 @@ EVERYWHERE = np.uint64(0xFFFF_FFFF_FFFF_FFFF)
 REGIONS_AT_MOST = 63
 CHANGES_KEPT = 2048
 
+
+class _Titled(msgspec.Struct):
+    """An item of which nothing but the title is read: a tenth of the work where attributes are many."""
+
+    title: str
+
+
+_decode_title = msgspec.msgpack.Decoder(_Titled).decode
 _decode_item = msgspec.msgpack.Decoder(Item).decode
 _encode_item = msgspec.msgpack.Encoder().encode
 
@@ -40,7 +48,7 @@ class Catalogue:
         """Counts the changes."""
         self.attributes_at_most = attributes_at_most
         self.ids: list[str] = []
-        self.attributes: dict[str, AttributeColumn] = {}
+        self.attributes = AttributeColumns()
         self._numbers: dict[str, int] = {}
         self._bodies: list[bytes] = []
         self._fragments: list[bytes] = []
@@ -146,6 +154,11 @@ class Catalogue:
             raise KeyError(number)
         return _decode_item(body)
 
+    def title(self, number: int) -> str:
+        """The item's title alone; "" for a deleted one."""
+        body = self._bodies[number]
+        return _decode_title(body).title if body else ""
+
     def fragment(self, number: int) -> bytes:
         """The item's fields of an answer as JSON bytes, `{"id":…}`; b"" for a deleted one. Encoded once."""
         found = self._fragments[number]
@@ -226,21 +239,31 @@ class Catalogue:
             )
 
     def load(self, number: int, body: bytes) -> Item | None:
-        """Take over a row of the database: a msgpack Item, or the empty body of a deleted one (answers None)."""
-        if body:
-            item = _decode_item(body)
-            self.put(number, item, body)
-            return item
-        self._reserve(number + 1)
+        """Take over a row of the database: a msgpack Item, or the empty body of a deleted one (answers None).
+
+        Attributes appear with `settle`: written column by column they cost a fraction.
+        """
+        item = _decode_item(body) if body else None
+        if item is None:
+            self._reserve(number + 1)
+        else:
+            self._put_fields(number, item, body)
+            self.attributes.put_later(number, item.attributes)
         self._changed(number)
-        return None
+        return item
 
     def settle(self) -> None:
-        """Do now, after loading, what the first request would wait for."""
+        """To be called after loading: what came in bulk, and what the first request would wait for."""
+        self.attributes.write_waiting()
         self._bands.of_all(self.top_category, self.price)
 
     def put(self, number: int, item: Item, body: bytes = b"") -> None:
         """Set an item's row; readers see it from now on. `body` is the item as msgpack, where at hand."""
+        self._put_fields(number, item, body)
+        self.attributes.put(number, item.attributes)
+        self._changed(number)
+
+    def _put_fields(self, number: int, item: Item, body: bytes) -> None:
         self._reserve(number + 1)
         if self._bodies[number]:
             self._forget(number)
@@ -258,9 +281,6 @@ class Catalogue:
         self._servable.values[number] = item.availability != "out_of_stock" and not item.hidden
         self._regions.values[number] = self._region_bits(item.regions)
         self._bands.put(number, top, price, self.size)
-        for name, value in item.attributes.items():
-            self._attribute(name).put(number, value)
-        self._changed(number)
 
     def remove(self, number: int) -> None:
         """Take an item out; its number stays taken, and is its own again should it come back."""
@@ -274,11 +294,11 @@ class Catalogue:
         self._bodies[number] = self._fragments[number] = b""
         for column in self._item_columns():
             column.clear(number)
+        self.attributes.clear_row(number)
 
-    def _item_columns(self) -> Iterator[Column[Any] | AttributeColumn]:
+    def _item_columns(self) -> Iterator[Column[Any]]:
         yield from (self._price, self._published, self._category, self._top_category, self._brand, self._availability)
         yield from (self._servable, self._regions, self._bands.column)
-        yield from self.attributes.values()
 
     def _reserve(self, size: int) -> None:
         missing = size - self.size
@@ -291,6 +311,7 @@ class Catalogue:
             self._capacity = max(size, 2 * self._capacity)
             for column in self._item_columns():
                 column.grow(self._capacity)
+            self.attributes.grow(self._capacity)
         first, self.size = self.size, size
         for number in range(first, size - 1):  # rows never used: absent, and masks kept elsewhere must hear of them
             self._changed(number)
@@ -300,12 +321,6 @@ class Catalogue:
         self._changes.append(number)
         if len(self._changes) > 2 * CHANGES_KEPT:
             del self._changes[:CHANGES_KEPT]
-
-    def _attribute(self, name: str) -> AttributeColumn:
-        found = self.attributes.get(name)
-        if found is None:
-            found = self.attributes[name] = AttributeColumn(self._capacity)
-        return found
 
     def _region_bits(self, regions: tuple[str, ...]) -> np.uint64:
         if not regions:

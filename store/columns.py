@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping, Sequence
 from typing import Generic, TypeVar
 
 import numpy as np
@@ -13,6 +13,8 @@ from store.records import Ints
 Cell = TypeVar("Cell", bound=np.generic)
 
 FIRST_CAPACITY = 64
+WAITING_AT_MOST = 10_000
+"""Items of which attributes are gathered before they are written."""
 
 
 class Column(Generic[Cell]):
@@ -75,13 +77,30 @@ class AttributeColumn:
 
     def put(self, number: int, value: str | float | bool) -> None:
         if isinstance(value, str):
-            if self.codes is None:
-                self.codes = Column(np.int32, -1, self._capacity)
-            self.codes.values[number] = self.words.code(value)
+            self._texts().values[number] = self.words.code(value)
         else:
-            if self.numbers is None:
-                self.numbers = Column(np.float64, np.nan, self._capacity)
-            self.numbers.values[number] = value
+            self._floats().values[number] = value
+
+    def put_many(self, numbers: Sequence[int], values: Sequence[str | float | bool]) -> None:
+        """The same for many items at once, without a Python step per item where the values are of one kind."""
+        kinds = set(map(type, values))
+        if str not in kinds:
+            self._floats().values[numbers] = values
+        elif len(kinds) == 1:
+            self._texts().values[numbers] = [self.words.code(str(value)) for value in values]
+        else:
+            for number, value in zip(numbers, values, strict=True):
+                self.put(number, value)
+
+    def _texts(self) -> Column[np.int32]:
+        if self.codes is None:
+            self.codes = Column(np.int32, -1, self._capacity)
+        return self.codes
+
+    def _floats(self) -> Column[np.float64]:
+        if self.numbers is None:
+            self.numbers = Column(np.float64, np.nan, self._capacity)
+        return self.numbers
 
     def clear(self, number: int) -> None:
         if self.codes is not None:
@@ -102,3 +121,46 @@ class AttributeColumn:
         for column in (self.codes, self.numbers):
             if column is not None:
                 column.grow(capacity)
+
+
+class AttributeColumns(dict[str, AttributeColumn]):
+    """The attribute columns by name, made when they are first written to."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self._capacity = FIRST_CAPACITY
+        self._waiting: dict[tuple[str, ...], tuple[list[int], list[tuple[str | float | bool, ...]]]] = {}
+
+    def put(self, number: int, attributes: Mapping[str, str | float | bool]) -> None:
+        for name, value in attributes.items():
+            self._column(name).put(number, value)
+
+    def put_later(self, number: int, attributes: Mapping[str, str | float | bool]) -> None:
+        """To be written with the next `write_waiting`: for loading, where items of a kind have the same attributes."""
+        if attributes:
+            numbers, rows = self._waiting.setdefault(tuple(attributes), ([], []))
+            numbers.append(number)
+            rows.append(tuple(attributes.values()))
+            if len(numbers) == WAITING_AT_MOST:
+                self.write_waiting()
+
+    def write_waiting(self) -> None:
+        for names, (numbers, rows) in self._waiting.items():
+            for name, values in zip(names, zip(*rows, strict=True), strict=True):
+                self._column(name).put_many(numbers, values)
+        self._waiting.clear()
+
+    def grow(self, capacity: int) -> None:
+        self._capacity = capacity
+        for column in self.values():
+            column.grow(capacity)
+
+    def clear_row(self, number: int) -> None:
+        for column in self.values():
+            column.clear(number)
+
+    def _column(self, name: str) -> AttributeColumn:
+        found = self.get(name)
+        if found is None:
+            found = self[name] = AttributeColumn(self._capacity)
+        return found

@@ -35,6 +35,7 @@ def read_catalogue(path: Path) -> Catalogue:
     with closing(open_reader(path)) as reader:
         for number, body in reader.execute("SELECT number, body FROM items ORDER BY number"):
             catalogue.load(number, body)
+    catalogue.settle()
     return catalogue
 
 
@@ -112,8 +113,8 @@ class ShopStore:
             item = self.catalogue.load(number, body)
             if item is not None:
                 titles[number], descriptions[number] = item.title, item.description
-        self.search.build(titles, descriptions)
         self.catalogue.settle()
+        self.search.build(titles, descriptions)
 
     def _dated(self, item: Item, now: float) -> Item:
         if item.published:

@@ -1,5 +1,6 @@
 import json
 
+import msgspec
 import numpy as np
 import pytest
 from hypothesis import given
@@ -218,3 +219,21 @@ def test_a_catalogue_changed_step_by_step_equals_one_loaded_at_the_end(changes: 
         path, brand = "/".join(item.category), item.brand
         assert path == ("" if catalogue.category[number] < 0 else catalogue.category_names[catalogue.category[number]])
         assert brand == ("" if catalogue.brand[number] < 0 else catalogue.brand_names[catalogue.brand[number]])
+
+
+def test_attributes_loaded_in_bulk_are_those_put_one_by_one() -> None:
+    kinds: list[dict[str, str | float | bool]] = [
+        {"color": "red", "weight": 1.5}, {"color": "blue", "weight": 2}, {"waterproof": True}, {}, {"color": 7.0},
+    ]  # fmt: skip
+    one_by_one, loaded = Catalogue(), Catalogue()
+    for number in range(200):
+        one_by_one.put(number, Item(id=str(number), title="x", attributes=kinds[number % len(kinds)]))
+        loaded.load(number, msgspec.msgpack.encode(one_by_one.item(number)))
+    loaded.settle()
+    assert loaded.attributes.keys() == one_by_one.attributes.keys()
+    for name, column in one_by_one.attributes.items():
+        told = loaded.attributes[name]
+        assert np.array_equal(told.number_cells(200), column.number_cells(200), equal_nan=True)
+        texts = [[names[code] if code >= 0 else None for code in codes.tolist()] for names, codes in (
+            (each.words.names, each.code_cells(200)) for each in (told, column))]  # fmt: skip
+        assert texts[0] == texts[1]

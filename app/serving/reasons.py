@@ -89,9 +89,5 @@ def _did(context: Context, anchor: int) -> str:
 
 
 def _title(context: Context, number: int) -> str:
-    if number < 0:
-        return ""
-    try:
-        return context.catalogue.item(number).title
-    except KeyError:  # deleted since it was viewed
-        return ""
+    """Empty for one that was deleted since it was viewed."""
+    return context.catalogue.title(number) if number >= 0 else ""
