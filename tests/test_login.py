@@ -8,7 +8,7 @@ from app.node import Node
 from app.privacy.rotation import rotate
 from store.records import Purpose
 from tests.open_shop import ANON, EVERYTHING, batch, event, logged, open_shop, outcomes, row, send
-from tests.test_rotation import count
+from tests.test_rotation import carried_over, count
 
 pytestmark = pytest.mark.anyio
 BEGAN = 1_750_000_000
@@ -57,6 +57,7 @@ async def test_at_the_login_the_guest_becomes_the_user_with_vault_and_events(tmp
         assert row(node, "anon", ANON) is None
         assert history(node) == {"S1", "S2"}
         assert bought(node) == ["S7"]
+        await carried_over(node)
         assert count(node, "people") == count(node, "profiles") == count(node, "person_keys") == 1
         known = row(node, "user", "ann")
         assert known is not None
@@ -104,6 +105,7 @@ async def test_the_guests_purchases_stay_behind_where_the_user_did_not_agree_to_
         await shops(node, "S1", buys="S7")
         await shops(node, "S2", user="ann", purposes=[])
         assert history(node) == {"S1", "S2"}
+        await carried_over(node)
         assert bought(node) == []
         assert count(node, "purchases") == 0
 
@@ -126,6 +128,7 @@ async def test_a_guest_of_the_epoch_before_joins_as_well_but_raw_events_stay_beh
         await shops(node, "S2", user="ann")
         assert history(node) == {"S1", "S2"}
         assert bought(node) == ["S7"]
+        await carried_over(node)
         assert count(node, "people") == count(node, "profiles") == 1
         assert [each.person == guest.surrogate for each in await logged(node)] == [True, True, False]
 

@@ -40,7 +40,9 @@ class Files:
         async with self.database.transaction() as transaction:
             for move in moves:
                 transaction.later(
-                    "INSERT OR IGNORE INTO profiles VALUES (?,?,'',1,1,NULL,NULL,NULL,0,0,NULL)", (move.new, consent)
+                    "INSERT OR IGNORE INTO profiles(surrogate, consent, consent_version, consent_at, seen)"
+                    " VALUES (?,?,'',1,1)",
+                    (move.new, consent),
                 )
             begin_moves(transaction, moves)
         self.moves.settle()

@@ -116,8 +116,6 @@ class Intake:
             self._sealed.set()
             if wait_for_vault:
                 await self.until_vaulted(recorded.sealed_at)
-        if recorded.moved and wait_for_vault:
-            await self._until(lambda: not self._moves.pending(1))
         return BatchResult(recorded.results, _gpc(recorded.gpc_honoured))
 
     async def decide(self, incoming: Incoming) -> Recorded:
@@ -135,13 +133,10 @@ class Intake:
     async def until_vaulted(self, sequence: int | None = None, patience: float = _VAULT_PATIENCE_SECONDS) -> None:
         """Return when the vault has come that far (None: as far as all that was accepted), or after `patience`
         seconds at the latest."""
-        wanted = self._due if sequence is None else sequence
-        await self._until(lambda: self._vaulted >= wanted, patience)
-
-    async def _until(self, done: Callable[[], bool], patience: float = _VAULT_PATIENCE_SECONDS) -> None:
+        sequence = self._due if sequence is None else sequence
         try:
             async with asyncio.timeout(patience):
-                while not done():
+                while self._vaulted < sequence:
                     await self._moved.wait()
         except TimeoutError:
             log.warning("the vault is behind: purchases show up late")
@@ -174,10 +169,11 @@ class Intake:
         moves = self._moves.pending()  # before the log is read: nothing more is sealed for the old numbers
         committed = self._log.head()
         position = await self._vault.catch_up(self._log)
-        if moves:
-            await self._moves.carry_over(moves)
         self._vaulted = max(committed, position)
-        self._tell()
+        self._moved.set()
+        self._moved = asyncio.Event()
+        if moves:
+            await self._moves.carry_over(moves)  # meanwhile the vault reads both numbers
         if position <= self._released and not moves:
             return
 
@@ -188,15 +184,8 @@ class Intake:
 
         await self.writer.exclusive(release)
         self._released = position
-        if moves:
-            self._tell()
-            if self._moves.pending(1):
-                self._sealed.set()
-
-    def _tell(self) -> None:
-        """Whoever waits for the vault looks again."""
-        self._moved.set()
-        self._moved = asyncio.Event()
+        if moves and self._moves.pending(1):
+            self._sealed.set()
 
 
 def _gpc(honoured: bool) -> Literal["", "honoured"]:
