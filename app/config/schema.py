@@ -22,7 +22,9 @@ from app.config.suggestion import suggest
 from app.features.options import FeatureOptions
 from app.ingest.options import IngestLimits
 from app.ingest.wire import EVENT_NAMES
+from app.privacy.erasure_options import ErasureOptions
 from app.privacy.policy import ConsentPolicy
+from app.privacy.pseudonyms import PseudonymOptions
 from app.search.options import SearchOptions
 from app.serving.options import PlacementOptions, RetrievalOptions, ServingOptions
 
@@ -35,7 +37,9 @@ class Config(msgspec.Struct, frozen=True, kw_only=True):
     shop: ShopOptions = ShopOptions()
     privacy: PrivacyOptions = PrivacyOptions()
     consent: ConsentPolicy = ConsentPolicy()
+    pseudonyms: PseudonymOptions = PseudonymOptions()
     retention: RetentionOptions = RetentionOptions()
+    erasure: ErasureOptions = ErasureOptions()
     features: FeatureOptions = FeatureOptions()
     ingest: IngestLimits = IngestLimits()
     training: TrainingOptions = TrainingOptions()
@@ -62,6 +66,11 @@ class Config(msgspec.Struct, frozen=True, kw_only=True):
             for name in self.training.weights
             if name not in EVENT_NAMES
         ]
+        if self.retention.raw_events_days > self.pseudonyms.epoch_days:
+            found.append(
+                "retention.raw_events_days: raw events may not outlive a pseudonym key"
+                f" (it is {self.retention.raw_events_days:g}, pseudonyms.epoch_days is {self.pseudonyms.epoch_days:g})"
+            )
         folder = self.plugins.get("folder", "plugins.d")
         if not isinstance(folder, str):
             found.append(f"plugins.folder: expected a folder's name, got {folder!r}")
