@@ -61,6 +61,12 @@ def test_the_shipped_file_names_every_setting() -> None:
     assert set(table["consent"]["eu"]) == set(EuropeanUnion.__struct_fields__) - {"regions"}
 
 
+@pytest.mark.parametrize("name", ["app/demo/demo.toml", "app/quality/quality.toml"])
+def test_every_configuration_that_ships_is_right(name: str) -> None:
+    path = SHIPPED.parent / name
+    assert configured_plugins(load_config(path), path).describe()
+
+
 def test_an_empty_file_is_a_valid_one(tmp_path: Path) -> None:
     path = tmp_path / "personalize.toml"
     path.write_bytes(b"")

@@ -247,6 +247,13 @@ async def test_clicks_of_sessions_come_in_through_their_own_preset(tmp_path: Pat
         assert len({each.session for each in events}) == 2
 
 
+@pytest.mark.parametrize(
+    "name", ["online-retail", "serenade", str(ROOT / "app/quality/online-retail-clean.toml")]
+)  # fmt: skip
+def test_every_mapping_that_ships_is_right(name: str) -> None:
+    assert load_mapping(name).problems() == []
+
+
 def test_a_mapping_file_with_mistakes_names_all_of_them(tmp_path: Path) -> None:
     path = tmp_path / "mine.toml"
     text = (ROOT / "app/importing/presets/online-retail.toml").read_text("utf-8")
