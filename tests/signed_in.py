@@ -9,12 +9,15 @@ from store.accounts import ROLE_NAMES
 PASSWORD = "correct horse battery"
 
 
-async def headers_of(node: Node, role: str) -> dict[str, str]:
-    """What a page of the console sends for someone with just this role, who entered the password a moment ago."""
+async def headers_of(node: Node, role: str, *, confirmed: bool = True) -> dict[str, str]:
+    """What a page of the console sends for someone with just this role, who entered the password a moment ago or long
+    before."""
     name = f"{role}-of-the-shop"
     if node.staff.accounts.get(name) is None:
         await node.staff.accounts.add(name, ROLE_NAMES[role], "scrypt$4$8$1$00$00", node.staff.now())
     account = node.staff.accounts.get(name)
     assert account is not None
     token, session = node.staff.start_session(account)
+    if not confirmed:
+        session.confirmed = -1e9
     return {"cookie": f"{COOKIE}={token}", CSRF_HEADER: session.csrf}

@@ -19,6 +19,7 @@ from app.privacy.sweeps import Sweeps
 from app.routes import create_app
 from store.database import open_reader
 from tests.open_shop import batch, event, logged, open_shop, row, send
+from tests.signed_in import headers_of
 
 pytestmark = pytest.mark.anyio
 BEGAN = 1_750_000_000
@@ -54,9 +55,8 @@ async def ask(node: Node, path: str, **headers: str) -> httpx.Response:
         return await client.get(path, headers=headers)
 
 
-async def asked_by_the_shop(node: Node, path: str) -> dict[str, Any]:
-    key = await node.keys.create_api_key("server", now=node.clock.now())
-    answer = await ask(node, path, authorization=f"Bearer {key}")
+async def asked_by_the_officer(node: Node, path: str) -> dict[str, Any]:
+    answer = await ask(node, path, **await headers_of(node, "privacy"))
     assert answer.status_code == 200
     found: dict[str, Any] = answer.json()
     return found
@@ -233,7 +233,7 @@ async def test_what_still_waits_for_the_vault_goes_with_its_event(tmp_path: Path
 
 async def test_the_retention_table_tells_every_kind_with_what_the_sweeps_did(tmp_path: Path) -> None:
     async with open_shop(tmp_path, node=EVENTS, plugins={"keep_for": {"days": {"events": 20}}}) as node:
-        before = await asked_by_the_shop(node, "/v1/privacy/retention")
+        before = await asked_by_the_officer(node, "/v1/privacy/retention")
         assert (before["last_run"], before["next_run"], before["problems"]) == (0, 0, [])
         at(node, BEGAN)
         await views(node, range(3))
@@ -241,7 +241,7 @@ async def test_the_retention_table_tells_every_kind_with_what_the_sweeps_did(tmp
         await views(node, range(2), order="2")
         await sweep(node)
     async with open_shop(tmp_path, node=EVENTS, plugins={"keep_for": {"days": {"events": 20}}}) as node:
-        after = await asked_by_the_shop(node, "/v1/privacy/retention")
+        after = await asked_by_the_officer(node, "/v1/privacy/retention")
         assert after["last_run"] == BEGAN + 22 * DAY, "also after a restart"
         kinds = {each["kind"]: each for each in after["kinds"]}
         events, people = kinds["events"], kinds["people"]
@@ -254,23 +254,23 @@ async def test_the_retention_table_tells_every_kind_with_what_the_sweeps_did(tmp
 
 async def test_how_many_agreed_is_told_once_a_day_and_hides_who_goes(tmp_path: Path) -> None:
     async with open_shop(tmp_path, node=EVENTS) as node:
-        assert (await asked_by_the_shop(node, "/v1/privacy/consent-stats"))["people"] == {}
+        assert (await asked_by_the_officer(node, "/v1/privacy/consent-stats"))["people"] == {}
         at(node, BEGAN)
         await views(node, range(20))
         await sweep(node)
-        first = await asked_by_the_shop(node, "/v1/privacy/consent-stats")
+        first = await asked_by_the_officer(node, "/v1/privacy/consent-stats")
         assert (first["people"]["people"], first["people"]["profile"]) == (20, 20)
         assert first["day"] == str(date(2025, 6, 15))
         for day in (0, 1, 2):
             await node.database.execute("DELETE FROM profiles WHERE surrogate = (SELECT surrogate FROM people LIMIT 1)")
             at(node, BEGAN + day * DAY + 60)
             await sweep(node)
-            again = await asked_by_the_shop(node, "/v1/privacy/consent-stats")
+            again = await asked_by_the_officer(node, "/v1/privacy/consent-stats")
             assert again["people"] == first["people"]
         await node.database.execute("DELETE FROM profiles")
         at(node, BEGAN + 3 * DAY)
         await sweep(node)
-        assert (await asked_by_the_shop(node, "/v1/privacy/consent-stats"))["people"] == {}
+        assert (await asked_by_the_officer(node, "/v1/privacy/consent-stats"))["people"] == {}
 
 
 async def test_figures_are_read_a_report_at_a_time(tmp_path: Path) -> None:
@@ -279,24 +279,22 @@ async def test_figures_are_read_a_report_at_a_time(tmp_path: Path) -> None:
         await views(node, range(12))
         at(node, BEGAN + 4 * DAY)
         await sweep(node)
-        known = await asked_by_the_shop(node, "/v1/privacy/aggregates")
+        known = await asked_by_the_officer(node, "/v1/privacy/aggregates")
         assert known["figures"] == []
         assert known["reports"]["items viewed"] == ["2025-06-15", "2025-06-15"]
-        found = await asked_by_the_shop(node, "/v1/privacy/aggregates?report=items viewed")
+        found = await asked_by_the_officer(node, "/v1/privacy/aggregates?report=items viewed")
         assert found["figures"] == [{"day": "2025-06-15", "cell": "S1", "people": 10}]
-        key = await node.keys.create_api_key("server", now=0)
-        wrong = await ask(node, "/v1/privacy/aggregates?report=item", authorization=f"Bearer {key}")
+        wrong = await ask(node, "/v1/privacy/aggregates?report=item", **await headers_of(node, "privacy"))
         assert wrong.status_code == 400
         assert "items viewed" in wrong.text
 
 
 @pytest.mark.parametrize("path", ["retention", "consent-stats", "aggregates"])
-async def test_only_the_shop_itself_is_told(tmp_path: Path, path: str) -> None:
+async def test_only_a_privacy_officer_is_told(tmp_path: Path, path: str) -> None:
     async with open_shop(tmp_path) as node:
         assert (await ask(node, f"/v1/privacy/{path}")).status_code == 401
-        public = await node.keys.create_api_key("public", now=0)
-        answer = await ask(node, f"/v1/privacy/{path}", authorization=f"Bearer {public}")
-        assert answer.status_code in (401, 403)
+        answer = await ask(node, f"/v1/privacy/{path}", **await headers_of(node, "marketer"))
+        assert answer.status_code == 403
 
 
 # ---- standing still

@@ -12,9 +12,9 @@ from app.privacy.consent_stats import REPORT
 from app.privacy.ladder import KIND, fields_of, ladder
 from app.privacy.sweeps import Swept, read_sweeps
 from app.problem import FieldError, Problem
+from app.routes.admin import require
 from app.routes.answers import json_response
 from app.routes.openapi import Operation
-from app.routes.server_key import require_server_key
 from store.event_days import date_of
 
 NO_STORE = {"cache-control": "no-store"}
@@ -80,29 +80,29 @@ class Figures(msgspec.Struct, frozen=True):
 
 OPERATIONS = [
     Operation("GET", "/v1/privacy/retention", "How long what is kept, and what the sweeps removed",
-              answer=RetentionReport, key="server", problems=(401, 403)),
-    Operation("GET", "/v1/privacy/consent-stats", "How many people agreed to what", answer=ConsentStats, key="server",
+              answer=RetentionReport, key="privacy", problems=(401, 403)),
+    Operation("GET", "/v1/privacy/consent-stats", "How many people agreed to what", answer=ConsentStats, key="privacy",
               problems=(401, 403)),
     Operation("GET", "/v1/privacy/aggregates", "Figures over many people, one report at a time", answer=Figures,
-              key="server", query={"report": "Its name, as in `reports`; none lists the reports only"},
+              key="privacy", query={"report": "Its name, as in `reports`; none lists the reports only"},
               problems=(400, 401, 403)),
 ]  # fmt: skip
 
 
 def routes(node: Node) -> list[Route]:
     async def retention(request: Request) -> Response:
-        require_server_key(request, node.keys)
+        require(request, "privacy")
         return json_response(report(node), headers=NO_STORE)
 
     async def consent_stats(request: Request) -> Response:
-        require_server_key(request, node.keys)
+        require(request, "privacy")
         day, people = node.aggregates.latest(REPORT)
         stats = ConsentStats(day=str(date_of(day)) if day else "", at_least=node.config.retention.people_at_least,
                              people=people)  # fmt: skip
         return json_response(stats, headers=NO_STORE)
 
     async def aggregates(request: Request) -> Response:
-        require_server_key(request, node.keys)
+        require(request, "privacy")
         return json_response(figures(node, request.query_params.get("report", "")), headers=NO_STORE)
 
     return [

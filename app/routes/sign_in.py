@@ -136,7 +136,8 @@ class Handlers:
         except TryLater as later:
             raise _too_many(later) from None
         if not right:
-            raise Problem(403, "Not the password", "this is not the password of the account that is signed in")
+            wrong = FieldError("/password", "this is not the password of the account that is signed in")
+            raise Problem(400, "Not the password", errors=[wrong])
 
     def _told(self, session: Session) -> SignedIn:
         return SignedIn(session.name, names_of(session.roles), session.csrf, self._staff.confirmed(session))
