@@ -1,6 +1,7 @@
 """What of a profile goes on into a new epoch."""
 
 import math
+import random
 
 import pytest
 from hypothesis import given
@@ -9,9 +10,16 @@ from hypothesis import strategies as st
 from app.config import ConfigError, parse_config
 from app.features.join import join_profiles, join_visits
 from app.features.options import FeatureOptions
-from app.features.update import faded
+from app.features.update import apply_event, faded
+from app.features.visitor import visitor_of, write_features
+from app.privacy.gatekeeper import Decision, Reason
 from app.privacy.pseudonyms import PseudonymOptions, coarse_profile, in_steps, same_visit
-from store.records import ProfileFeatures, SessionState
+from app.serving.recommend import Recommender
+from store.catalogue import Catalogue
+from store.records import Line, LoggedEvent, PersonRow, ProfileFeatures, Purpose, SessionState
+from tests.small_shop import CONSENTED, small_catalogue
+from tests.small_shop import NOW as SHOP_NOW
+from tests.test_recommend import recommender, shelf
 
 FEATURES = FeatureOptions()
 OPTIONS = PseudonymOptions(affinities_kept=8, items_kept=8)
@@ -35,12 +43,12 @@ def at_now(profile: ProfileFeatures) -> dict[str, float]:
 
 
 @given(WEIGHTS)
-def test_a_weight_moves_by_at_most_a_sixteenth_and_takes_few_values(weight: float) -> None:
+def test_a_weight_moves_by_less_than_a_hundredth_and_takes_few_values(weight: float) -> None:
     stepped = in_steps(weight)
-    assert stepped == pytest.approx(weight, rel=1 / 15)
+    assert stepped == pytest.approx(weight, rel=1 / 120)
     assert in_steps(stepped) == stepped
     mantissa, _ = math.frexp(stepped)
-    assert abs(mantissa) * 16 in range(8, 17)
+    assert abs(mantissa) * 128 in range(64, 129)
 
 
 @given(PROFILES)
@@ -51,7 +59,7 @@ def test_only_the_strongest_go_on_in_steps_and_with_days_for_times(profile: Prof
     assert len(after) == min(len(before), 8)
     assert len(profile.items) == min(len(items), 8)
     for key, weight in after.items():
-        assert weight == pytest.approx(before[key], rel=1 / 15)
+        assert weight == pytest.approx(before[key], rel=1 / 120)
     weakest = min((abs(before[key]) for key in after), default=0.0)
     assert all(abs(weight) <= weakest * (1 + 1e-9) for key, weight in before.items() if key not in after)
     times = [profile.updated, *(at for _, at in profile.items.values()), *profile.dismissed.values()]
@@ -87,6 +95,38 @@ def test_a_visit_is_joined_by_its_own_beginning_and_not_by_one_of_yesterday() ->
     assert now.items == [(1, 0.5, NOW - 300), (2, 1.5, NOW)]
     join_visits(now, SessionState(session=9, seen_ms=NOW * 1000 - 31 * minute, items=[(5, 1.0, NOW)]), FEATURES)
     assert [item for item, _, _ in now.items] == [1, 2]
+
+
+def test_the_first_ten_stay_the_same_ten_for_all_but_a_few_visitors() -> None:
+    serving, catalogue, visitors = recommender(), small_catalogue(), 100
+    same = shared = 0
+    for seed in range(visitors):
+        profile = browsed(random.Random(seed), catalogue)
+        before = first_ten(serving, profile)
+        coarse_profile(profile, FEATURES, PseudonymOptions())
+        after = first_ten(serving, profile)
+        same += before == after
+        shared += len(before & after)
+    assert same >= 0.95 * visitors
+    assert shared >= 0.99 * visitors * 10
+
+
+def browsed(chance: random.Random, catalogue: Catalogue) -> ProfileFeatures:
+    """Somebody who looked around one corner of the shop for two months."""
+    profile, centre = ProfileFeatures(), chance.randrange(60)
+    for _ in range(chance.randint(3, 60)):
+        item = max(0, min(59, int(chance.gauss(centre, 8))))
+        at_ms = (int(SHOP_NOW) - chance.randrange(1, 60 * 86_400)) * 1000
+        name = chance.choice(["view_item", "view_item", "view_item", "add_to_cart", "select_item"])
+        event = LoggedEvent(1, 1, at_ms, name, int(Purpose.PROFILE), (Line(item),))
+        apply_event(SessionState(), profile, event, catalogue, FEATURES)
+    return profile
+
+
+def first_ten(serving: Recommender, profile: ProfileFeatures) -> set[int]:
+    row = PersonRow(1, int(CONSENTED), profile=write_features(profile))
+    visitor = visitor_of(row, Decision(CONSENTED, Reason.RECORD), None, SHOP_NOW, FEATURES)
+    return set(shelf(serving, visitor=visitor).items[:10].tolist())
 
 
 def test_raw_events_may_not_outlive_a_key() -> None:

@@ -331,8 +331,9 @@ async def test_personalize_rotate_beside_a_running_server_leaves_word(tmp_path: 
         assert not due(node)
 
 
-async def test_the_first_ten_are_the_same_before_and_after(tmp_path: Path) -> None:
-    """The ranking is told nearly the same: the order of tastes stays, weights move by 6 % at most."""
+async def test_the_ranking_is_told_the_same_before_and_after(tmp_path: Path) -> None:
+    """The ranking is told nearly the same: the order of tastes stays, weights move by 1 % at most. (What becomes of
+    the lists: tests/test_pseudonyms.py.)"""
     async with open_shop(tmp_path, node=EVENTS) as node:
         at(node, BEGAN)
         await shops(node, "june", "S1", "S4", "S4", "S7", "S1", "S1", "S2")
@@ -345,8 +346,8 @@ async def test_the_first_ten_are_the_same_before_and_after(tmp_path: Path) -> No
         assert sorted(before.affinities, key=lambda key: (-before.affinities[key], key)) == sorted(
             after.affinities, key=lambda key: (-after.affinities[key], key)
         )
-        assert after.affinities == pytest.approx(before.affinities, rel=0.07)
+        assert after.affinities == pytest.approx(before.affinities, rel=0.01)
         assert dict(zip(after.history.tolist(), after.weights.tolist(), strict=True)) == pytest.approx(
-            dict(zip(before.history.tolist(), before.weights.tolist(), strict=True)), rel=0.07
+            dict(zip(before.history.tolist(), before.weights.tolist(), strict=True)), rel=0.01
         )
         assert not np.array_equal(after.weights, before.weights)
