@@ -51,7 +51,8 @@ class Bits:
 
     def flags(self, count: int) -> frozenset[int]:
         """The numbers 1..count whose bit is set."""
-        return frozenset(number for number in range(1, count + 1) if self.flag())
+        bits = f"{self.number(count):0{count}b}" if count else ""
+        return frozenset(number for number, bit in enumerate(bits, 1) if bit == "1")
 
     def fibonacci(self) -> int:
         """A number in Fibonacci coding: bits of 1, 2, 3, 5, 8 …, ended by two ones in a row."""

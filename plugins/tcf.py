@@ -114,10 +114,13 @@ def _vendors(bits: Bits) -> frozenset[int]:
     if not bits.flag():
         return bits.flags(highest)
     found: set[int] = set()
+    last = 0
     for _ in range(bits.number(12)):
         group, first = bits.flag(), bits.number(16)
+        if first <= last:
+            raise Unreadable("ranges of vendors that overlap")
         last = bits.number(16) if group else first
-        if not 0 < first <= last <= highest:
+        if not first <= last <= highest:
             raise Unreadable("a range of vendors that is none")
         found.update(range(first, last + 1))
     return frozenset(found)

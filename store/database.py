@@ -6,8 +6,8 @@ import asyncio
 import logging
 import os
 import sqlite3
-from collections.abc import AsyncIterator, Callable, Sequence
-from contextlib import asynccontextmanager
+from collections.abc import AsyncIterator, Callable, Iterator, Sequence
+from contextlib import asynccontextmanager, contextmanager
 from functools import lru_cache
 from itertools import chain
 from pathlib import Path
@@ -259,6 +259,15 @@ def open_reader(path: Path, *, cache_mb: int = 16) -> Connection:
     except sqlite3.Error as error:
         raise fault_of(path, error) or error from error
     return connection
+
+
+@contextmanager
+def faults_of(path: Path) -> Iterator[None]:
+    """What goes wrong while a reader of this file is used is raised as a StoreFault."""
+    try:
+        yield
+    except sqlite3.Error as error:
+        raise fault_of(path, error) or error from error
 
 
 def _set_and_assert(connection: Connection, path: Path, settings: Settings) -> None:

@@ -373,6 +373,21 @@ async def open_keys(
             reader.close()
 
 
+def stored_receipt_key(path: Path) -> bytes:
+    """The public key of a keys.db by which its node's receipts are checked, read beside a running server.
+
+    Raises a StoreFault where there is none.
+    """
+    reader = open_reader(path, cache_mb=1)
+    try:
+        found = reader.execute("SELECT value FROM secrets WHERE id = ?", (_RECEIPT_KEY,)).fetchone()
+    finally:
+        reader.close()
+    if found is None:
+        raise DatabaseUnreadable(path, "holds no key for receipts; restore it from a backup")
+    return Ed25519PrivateKey.from_private_bytes(found[0]).public_key().public_bytes_raw()
+
+
 def _holds_something(path: Path) -> bool:
     return path.exists() and path.stat().st_size > 0
 

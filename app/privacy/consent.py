@@ -89,6 +89,8 @@ async def decide(node: Node, told: ConsentOnWire, key: ApiKey | None, *, gpc: bo
     ids = proved_ids(claim, node.keys)
     if not ids:
         raise Problem(401, "Who decides?", PROOF)
+    if ("session", claim.session) not in ids:
+        claim = claim._replace(session="")  # one that could be guessed decides nothing
     now_ms = node.clock.now_ms()
     incoming = Incoming(
         key=key or _NOBODYS_KEY,
