@@ -58,36 +58,54 @@ def recommend_latency(scene: Scene, server: Served) -> list[Figure]:
 
 def recommend_saturation(scene: Scene, server: Served) -> list[Figure]:
     """As fast as one core answers, and the CPU time of one answer (all of the server's threads)."""
-    questions = list(recommendations(scene.world, int(3000 * scene.seconds), scene.random))
-    before = server.cpu_seconds()
-    answers, took = closed_loop(server.address, questions, CONNECTIONS, scene.seconds)
-    cpu = (server.cpu_seconds() - before) / len(answers) * 1e6
-    all_well(answers)
+    rate, cpu = _saturated(scene, server)
     return [
-        Figure(name="recommend, one core saturated", value=len(answers) / took, unit="requests/s",
+        Figure(name="recommend, one core saturated", value=rate, unit="requests/s",
                floor=600, goal=1500, better="higher"),
         Figure(name="CPU of a recommend", value=cpu, unit="µs"),
     ]  # fmt: skip
 
 
-def echo_cost(scene: Scene) -> list[Figure]:
-    """CPU time of the echo route, asked the same way with bodies of the same size."""
+def cost_beside_echo(scene: Scene) -> list[Figure]:
+    """CPU time of a list and of an echo, both on stock Hypercorn, and of an echo on HTTP as it is served."""
+    with scene.server(stock=True) as server:
+        server.settle()
+        closed_loop(server.address, recommendations(scene.world, WARM_UP, scene.random), CONNECTIONS, scene.seconds)
+        rate, recommend = _saturated(scene, server)
+    echo, echo_rate = _echo(scene, "stock")
+    fast, fast_rate = _echo(scene, "fast")
+    return [
+        Figure(name="CPU of a recommend ÷ an echo, both stock", value=recommend / echo, unit="×", floor=5, goal=3),
+        Figure(name="    a recommend, stock Hypercorn", value=recommend, unit="µs", note=f"{rate:,.0f} requests/s"),
+        Figure(name="    an echo, stock Hypercorn", value=echo, unit="µs", note=f"{echo_rate:,.0f} requests/s"),
+        Figure(name="    an echo, fast_http", value=fast, unit="µs", note=f"{fast_rate:,.0f} requests/s"),
+    ]
+
+
+def _saturated(scene: Scene, server: Served) -> tuple[float, float]:
+    """Requests a second, and microseconds of CPU of each."""
+    questions = list(recommendations(scene.world, int(3000 * scene.seconds), scene.random))
+    before = server.cpu_seconds()
+    answers, took = closed_loop(server.address, questions, CONNECTIONS, scene.seconds)
+    cpu = (server.cpu_seconds() - before) / len(answers) * 1e6
+    all_well(answers)
+    return len(answers) / took, cpu
+
+
+def _echo(scene: Scene, kind: str) -> tuple[float, float]:
+    """Microseconds of CPU, and requests a second, asked the same way with bodies of the same size."""
     questions = [
         post("/echo", request.partition(b"\r\n\r\n")[2])
         for request in recommendations(scene.world, int(8000 * scene.seconds / 2), scene.random)
     ]
-    command = [sys.executable, "-m", "app.bench.echo"]
+    command = [sys.executable, "-m", "app.bench.echo", kind]
     with served(command, scene.folder, scene.folder / "echo.log") as server:
         closed_loop(server.address, questions[:WARM_UP], CONNECTIONS, scene.seconds)
         before = server.cpu_seconds()
         answers, took = closed_loop(server.address, questions, CONNECTIONS, scene.seconds / 2)
         cpu = (server.cpu_seconds() - before) / len(answers) * 1e6
     all_well(answers)
-    return [
-        Figure(
-            name="CPU of an echo, stock Hypercorn", value=cpu, unit="µs", note=f"{len(answers) / took:,.0f} requests/s"
-        )
-    ]
+    return cpu, len(answers) / took
 
 
 def search_latency(scene: Scene, server: Served) -> list[Figure]:

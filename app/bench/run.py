@@ -42,11 +42,12 @@ async def run(cache: Path, size: Size, seconds: float, parts: tuple[str, ...], s
 
 def measure(scene: Scene, parts: tuple[str, ...]) -> Iterator[Figure]:
     """In an order in which nothing that is measured has been changed by what was measured before."""
-    for name, part in (("start", living.start_to_first_answer), ("recommend", answering.echo_cost)):
+    for name, part in (("start", living.start_to_first_answer), ("recommend", answering.cost_beside_echo)):
         if name in parts:
             scene.said(f"measuring: {name}")
             yield from part(scene)
     with scene.server() as server:
+        yield Figure(name="work after the start", value=server.settle(), unit="s of CPU")
         if "recommend" in parts:
             scene.said("measuring: recommend")
             yield from answering.recommend_latency(scene, server)

@@ -48,9 +48,14 @@ class Scene:
         return post(path, body, self.world.server_key, media)
 
     @contextlib.contextmanager
-    def server(self) -> Iterator[Served]:
-        """A fresh `personalize serve` of the world."""
-        with served([*program(), "-c", str(self.folder / CONFIG_FILE), "serve"], self.folder, self.log) as running:
+    def server(self, *, stock: bool = False) -> Iterator[Served]:
+        """A fresh `personalize serve` of the world; `stock`: with HTTP as Hypercorn speaks it."""
+        config = self.folder / CONFIG_FILE
+        if stock:
+            config = self.folder / "stock.toml"
+            text = (self.folder / CONFIG_FILE).read_text("utf-8")
+            config.write_text(text.replace("[server]\n", "[server]\nfast_http = false\n"), "utf-8")
+        with served([*program(), "-c", str(config), "serve"], self.folder, self.log) as running:
             yield running
 
 

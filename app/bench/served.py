@@ -38,6 +38,19 @@ class Served:
                 total += int((task / "schedstat").read_text().split()[0])
         return total / 1e9
 
+    def settle(self, at_most: float = 120.0) -> float:
+        """Wait until what a start brings with it (the first sweep, texts to be read) is done; CPU seconds it took."""
+        first = before = self.cpu_seconds()
+        idle, stop = 0, perf_counter() + at_most
+        while idle < 4 and perf_counter() < stop:
+            with contextlib.suppress(subprocess.TimeoutExpired):
+                self.process.wait(0.25)
+                raise CannotMeasure("the server ended while it was measured")
+            now = self.cpu_seconds()
+            idle = idle + 1 if now - before < 0.02 else 0
+            before = now
+        return before - first
+
     def memory_mb(self, field: str = "VmRSS") -> float:
         """Resident memory now, or at most so far (`VmHWM`)."""
         text = Path(f"/proc/{self.process.pid}/status").read_text("ascii")
