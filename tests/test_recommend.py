@@ -268,4 +268,4 @@ def test_a_list_as_html_is_labelled_linked_and_escaped() -> None:
     assert text.count("<li ") == len(found.items)
     assert "<script" not in text
     assert "javascript:" not in text
-    assert "0.50 EUR" in text
+    assert "€0.50" in text
