@@ -4,7 +4,8 @@ from __future__ import annotations
 
 from app.node import Node
 from app.privacy.byte_scan import Scanned, scan
-from app.privacy.erasure import Case, Erasures, needles_of
+from app.privacy.erasure import Erasures
+from app.privacy.erasure_case import Case, needles_of
 from app.privacy.erasure_receipt import ErasureFacts
 from store.erasure import find_people
 from tests.open_shop import batch, event, outcomes, send
@@ -41,7 +42,7 @@ def case_of(node: Node, anon: str) -> Case:
 
 def search(node: Node, case: Case) -> Scanned:
     """Read every byte of the data directory."""
-    return scan(node.folder, needles_of(case, node))
+    return scan(node.folder, needles_of(case, node.keys))
 
 
 def known(node: Node, anon: str) -> bool:

@@ -8,23 +8,32 @@ sealed under the node key; the next start goes on from there before anything is 
 from __future__ import annotations
 
 import asyncio
-import hashlib
+import contextlib
 import logging
 import secrets
-from collections.abc import Callable, Collection, Coroutine, Sequence
+from collections.abc import Callable, Collection, Coroutine
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 import msgspec
 
-from app.privacy.byte_scan import Needle, Scanned, byte_needles, number_needles, row_key, scan, text_needles
+from app.privacy.byte_scan import scan
+from app.privacy.erasure_case import (
+    KIND,
+    Case,
+    Ids,
+    describe,
+    needles_of,
+    new_case,
+    new_number,
+    open_subject,
+    save_case,
+    save_facts,
+)
 from app.privacy.erasure_receipt import ErasureFacts, Search, facts_of
 from store.database import Connection, Database, Transaction
-from store.epochs import Domain
-from store.erasure import SagaRow, erase_person, find_people, former_numbers, write_keys_anew
+from store.erasure import erase_person, find_people, former_numbers, write_keys_anew
 from store.faults import StoreFault
-from store.generation import generations
-from store.person import key_of
 from store.requests import RequestRow
 from store.writer import WriterClosed
 
@@ -33,31 +42,15 @@ if TYPE_CHECKING:
 
 log = logging.getLogger("personalize.privacy")
 Job = Callable[[], Coroutine[Any, Any, None]]
-Ids = Sequence[tuple[str, str]]
-"""(kind, id) of ids proved to be the person's own."""
-
-KIND = "erasure"
 STEPS = ("mark", "rows", "keys", "vault", "plugins", "truncate", "verify")
 SWITCHES = ("tombstones", "rows", "keys", "vault", "plugins", "truncate")
 """What a proof may switch off beside store.erasure.DELETIONS."""
-_LONG_ENOUGH = 12
-"""Characters; shorter ids occur by chance, and are looked for as pseudonyms only."""
 _HEAD = 28
 """Bytes of a ciphertext that are looked for: nonce and a block."""
 _AGAIN_SECONDS = 1.0
+_LOOK_SECONDS = 1.0
+"""How often the server looks for what `personalize erase` left for it."""
 _TRUNCATIONS = 5
-
-
-class Case(msgspec.Struct):
-    """One erasure under way; sealed wherever it is stored."""
-
-    ids: list[tuple[str, str]]
-    commitment: bytes
-    facts: ErasureFacts
-    people: list[int] = []
-    keys: list[int] = []
-    """Keys of the people map that led to them."""
-    ciphertexts: list[bytes] = []
 
 
 class Erased(NamedTuple):
@@ -99,16 +92,13 @@ class Erasures:
 
         Raises a StoreFault where nothing was begun.
         """
-        now, opening = int(self._node.clock.now()), secrets.token_bytes(16)
-        facts = ErasureFacts(
-            requested=request.opened if request else now,
-            remembered_until=int(now + self._node.config.pseudonyms.suppression_days * 86_400),
-            mode=self._node.config.privacy.learned,
-            generations=generations(self._node.folder / "generations"),
-        )
-        commitment = request.commitment if request else commitment_of(opening, ids)
-        case = Case([(kind, name) for kind, name in ids], commitment, facts)
-        saga = _Saga(request.id if request else secrets.randbits(62) | 1 << 61, "mark", case)
+        node, opening = self._node, secrets.token_bytes(16)
+        case = new_case(ids, opening, node.config, node.folder, int(node.clock.now()))
+        if request is not None:
+            case.commitment = request.commitment
+            case.facts = msgspec.structs.replace(case.facts, requested=request.opened)
+        facts, commitment = case.facts, case.commitment
+        saga = _Saga(request.id if request else new_number(), "mark", case)
         async with self._turn:
             try:
                 await self._advance(saga)
@@ -139,8 +129,11 @@ class Erasures:
     async def run(self) -> None:
         """Until cancelled: what waits for a file is tried again, what is erased is searched for."""
         while True:
-            await self._due.wait()
+            with contextlib.suppress(TimeoutError):
+                await asyncio.wait_for(self._due.wait(), _LOOK_SECONDS)
             self._due.clear()
+            if not self._node.sagas.open(KIND):
+                continue
             try:
                 left = await self.finish()
             except WriterClosed:
@@ -159,9 +152,11 @@ class Erasures:
     async def finish(self) -> int:
         """One round over all that is open; how many are left."""
         for saga in self._open():
-            async with self._turn:
-                if saga.step == "verify" or await self._advance(saga):
-                    await self._verify(saga)
+            if saga.step != "verify":
+                async with self._turn:
+                    if not await self._advance(saga):
+                        continue
+            await self._verify(saga)  # nobody who asks to be erased waits for a search
         return len(self._open())
 
     async def until_verified(self, number: int, patience: float) -> bool:
@@ -199,6 +194,8 @@ class Erasures:
     async def _mark(self, number: int, case: Case) -> None:
         node, now_ms = self._node, self._node.clock.now_ms()
         tombstones = [key for kind, name in case.ids for key in node.keys.suppression_keys(kind, name)]
+        names = [name for kind, told in case.ids for name in node.keys.pseudonyms(kind, told)]
+        tombstones += [key for name in names for key in node.keys.suppression_keys("pseudonym", name.hex())]
 
         async def mark(transaction: Transaction) -> None:
             self._notice(case, node.reader)
@@ -257,25 +254,16 @@ class Erasures:
 
     def _save(self, transaction: Transaction, number: int, step: str, case: Case) -> None:
         node = self._node
-        state = node.keys.seal_note(b"erasure", msgspec.msgpack.encode(case))
-        node.sagas.save(transaction, SagaRow(number, KIND, step, case.facts.requested, state))
-        self._save_facts(transaction, number, case)
-
-    def _save_facts(self, transaction: Transaction, number: int, case: Case) -> None:
-        row = self._node.requests.get(number) or RequestRow(
-            number, KIND, self._node.config.consent.home, "", case.facts.requested, 0, case.facts.requested, 0, 0,
-            case.commitment, None, None,
+        save_case(
+            transaction, node.sagas, node.requests, node.keys, number=number, step=step, case=case,
+            jurisdiction=node.config.consent.home,
         )  # fmt: skip
-        done = case.facts.erased
-        facts = msgspec.msgpack.encode(case.facts)
-        changed = row._replace(state="answered" if done else "executing", closed=done, subject=None, receipt=facts)
-        self._node.requests.save(transaction, changed)
 
     def _close_requests(self, transaction: Transaction, number: int, case: Case) -> None:
         """Whatever else the person had asked for is answered by there being nothing any more."""
         node = self._node
         for row in node.requests.open(node.config.erasure.open_requests):
-            if row.id != number and row.subject and set(open_subject(node, row)) & set(case.ids):
+            if row.id != number and row.subject and set(open_subject(node.keys, row)) & set(case.ids):
                 closed = int(node.clock.now())
                 node.requests.save(transaction, row._replace(state="erased", closed=closed, subject=None))
 
@@ -299,7 +287,7 @@ class Erasures:
         case.facts = self.stands(number) or case.facts
         await node.keys.erase_data_keys(case.people) if "keys" not in self.without else None
         await node.vault.erase(case.people) if "vault" not in self.without else None
-        needles = needles_of(case, node, self._back_again(case))
+        needles = needles_of(case, node.keys, self._back_again(case))
         found = await asyncio.to_thread(scan, node.folder, needles)
         for clean in (self._write_anew, self._vacuum):
             if not found.sightings or self.without:
@@ -314,7 +302,7 @@ class Erasures:
 
         async def end(transaction: Transaction) -> None:
             node.sagas.end(transaction, number)
-            self._save_facts(transaction, number, case)
+            save_facts(transaction, node.requests, number, case, node.config.consent.home)
 
         await node.intake.writer.exclusive(end)
         await node.database.checkpoint_truncate()
@@ -338,46 +326,3 @@ class Erasures:
             if name in files:
                 await database.vacuum()
                 await database.checkpoint_truncate()
-
-
-def needles_of(case: Case, node: Node, back_again: bool = False) -> list[Needle]:
-    """Everything that could lead to the person, in every spelling, under every live key but the one that remembers
-    who was erased. `back_again`: whoever decided anew may be found by pseudonym, but not as who it was before."""
-    needles: list[Needle] = []
-    for kind, name in case.ids:
-        if len(name) >= _LONG_ENOUGH:
-            needles += text_needles(f"{kind} id", name)
-        for domain in Domain:
-            if domain is not Domain.SUPPRESSION and not back_again:
-                for pseudonym in node.keys.pseudonyms(kind, name, domain):
-                    needles += byte_needles(f"{kind} pseudonym ({domain.name.lower()})", pseudonym)
-                    if domain is Domain.PROFILE:
-                        needles.append(Needle(f"{kind} pseudonym's key", row_key(key_of(pseudonym))))
-    for person in case.people:
-        needles += number_needles("number", person)
-    for body in case.ciphertexts:
-        needles += byte_needles("ciphertext", body)
-    return needles
-
-
-def describe(found: Scanned) -> str:
-    """What was found where, without saying whose."""
-    return "; ".join(f"{sighting.needle} in {sighting.file}" for sighting in found.sightings[:8])
-
-
-def commitment_of(opening: bytes, ids: Ids) -> bytes:
-    """SHA-256 over the opening and the ids, sorted: says nothing without both."""
-    told = b"\0".join(f"{kind}|{name}".encode() for kind, name in sorted(ids))
-    return hashlib.sha256(opening + told).digest()
-
-
-def seal_subject(node: Node, ids: Ids) -> bytes:
-    """Whom a request is about, until it is answered."""
-    return node.keys.seal_note(b"subject", msgspec.msgpack.encode(list(ids)))
-
-
-def open_subject(node: Node, row: RequestRow) -> list[tuple[str, str]]:
-    """Whom an open request is about."""
-    if row.subject is None:
-        return []
-    return msgspec.msgpack.decode(node.keys.open_note(b"subject", row.subject), type=list[tuple[str, str]])
