@@ -114,7 +114,7 @@ class VaultStore:
         return None if found is None else self.open(person, category, found[0])
 
     def _of_both(self, before: int, person: int, category: Purpose) -> list[Entry] | None:
-        """While a move is open: what lies under either number; in one statement, so that none is missed or told twice."""
+        """While a move is open: what lies under either number, in one statement, so none is missed or told twice."""
         sql = f"SELECT person, body FROM {_TABLES[category]} WHERE person IN (?, ?)"
         found = self._reader.execute(sql, (before, person)).fetchall()
         entries = [entry for owner, body in found for entry in self.open(owner, category, body) or ()]

@@ -351,3 +351,19 @@ async def test_the_ranking_is_told_the_same_before_and_after(tmp_path: Path) -> 
             dict(zip(before.history.tolist(), before.weights.tolist(), strict=True)), rel=0.01
         )
         assert not np.array_equal(after.weights, before.weights)
+
+
+async def test_what_is_taken_back_on_coming_back_does_not_follow(tmp_path: Path) -> None:
+    async with open_shop(tmp_path, node=EVENTS) as node:
+        at(node, BEGAN)
+        await shops(node, "june", "S1", buys="S7")
+        await rotate(node)
+        at(node, BEGAN + 60)
+        await send(node, batch(event(node, "consent_update", "decides"), purposes=[]), kind="server")
+        await carried_over(node)
+        await until(lambda: not node.reader.execute("SELECT 1 FROM withdrawals").fetchone())
+        known = row(node)
+        assert known is not None
+        assert not known.consent & Purpose.PURCHASES
+        assert count(node, "purchases") == count(node, "person_keys") == 0
+        assert len(visitor(node).history), "the rest did"
