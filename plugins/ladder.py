@@ -10,10 +10,11 @@ from msgspec import Meta
 
 DataKind = Literal[
     "events", "event ids", "visits", "people", "vault.purchases", "vault.searches", "vault.location", "decisions",
-    "aggregates",
+    "requests", "erasures", "moves", "aggregates",
 ]  # fmt: skip
 """What is kept: the log, the counted ids, visits going on, people and their features, the vault's three categories,
-the ledger of decisions, and counts over many people."""
+the ledger of decisions, people's requests, the marks of erased people, who is on the way to a new number, and counts
+over many people."""
 Days = Annotated[float, Meta(gt=0, le=36_500)]
 KINDS: tuple[DataKind, ...] = get_args(DataKind)
 

@@ -337,3 +337,25 @@ async def test_what_a_sweep_did_is_in_the_metrics(tmp_path: Path) -> None:
         assert float(shown['retention_oldest{kind="people"}']) == BEGAN
         assert float(shown["retention_next_sweep"]) == BEGAN + 31 * DAY + 600
         assert "personalize_retention_slice_seconds_bucket" in text
+
+
+async def test_answered_requests_and_marks_of_the_erased_go_in_time(tmp_path: Path) -> None:
+    async with open_shop(tmp_path, node=EVENTS) as node:
+        at(node, BEGAN)
+        columns = [name for _, name, *_ in node.reader.execute("PRAGMA table_info(privacy_requests)").fetchall()]
+        known: dict[str, object] = {"kind": "access", "jurisdiction": "eu", "state": "done", "commitment": b"c"}
+        rows = [
+            [{**known, "id": number, "opened": BEGAN, "closed": closed}.get(column, 0) for column in columns]
+            for number, closed in ((1, 0), (2, BEGAN), (3, BEGAN + 800 * DAY))
+        ]
+        async with node.database.transaction() as transaction:
+            transaction.insert(f"INSERT INTO privacy_requests({', '.join(columns)})", rows)
+            transaction.insert(
+                "INSERT INTO suppressed(key, erased_ms, lifted_ms, until)",
+                [(1, 0, 0, BEGAN + 10), (2, 0, 0, BEGAN + 800 * DAY)],
+            )
+        at(node, BEGAN + 731 * DAY)
+        removed = await sweep(node)
+        assert (removed["requests"], removed["erasures"]) == (1, 1)
+        assert node.reader.execute("SELECT id FROM privacy_requests ORDER BY id").fetchall() == [(1,), (3,)]
+        assert node.reader.execute("SELECT key FROM suppressed").fetchall() == [(2,)]

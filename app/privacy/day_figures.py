@@ -10,7 +10,7 @@ from time import perf_counter
 from app.node import Node
 from app.privacy.counting import REPORTS, SEARCHED, DayCount
 from app.privacy.gatekeeper import ConsentSignal
-from app.privacy.pace import Pace
+from app.privacy.pace import Pace, Rest
 from store.database import Connection, Transaction, open_reader
 from store.event_days import anonymized_until, date_of, read_slice
 from store.person import PersonStore
@@ -41,7 +41,7 @@ async def publish_day(node: Node, day: int) -> None:
 async def _counted(node: Node, reader: Connection, day: int) -> DayCount:
     """Every event of the day that still has a person."""
     count = DayCount(node.catalogue)
-    pace = Pace(128)
+    pace, rest = Pace(128), Rest()
     after = anonymized_until(reader, date_of(day))
     while True:
         began = perf_counter()
@@ -51,7 +51,7 @@ async def _counted(node: Node, reader: Connection, day: int) -> DayCount:
         took = perf_counter() - began
         pace.took(2 * took)
         node.sweeps.moved()
-        await asyncio.sleep(took)
+        await rest.after(took)
         if not rows:
             return count
 
@@ -60,11 +60,12 @@ async def _allowed(node: Node, reader: Connection, people: list[int]) -> list[in
     """Whose decision in force lets them be counted, as the gatekeeper says."""
     store, now, nothing_said = PersonStore(reader), node.clock.now(), ConsentSignal()
     allowed: list[int] = []
+    rest = Rest()
     for start in range(0, len(people), _ASKED):
         began = perf_counter()
         for row in store.consents(people[start : start + _ASKED]):
             purposes = node.gatekeeper.allow(nothing_said, row, now).purposes
             if row.consent & int(purposes) & Purpose.TRAINING:
                 allowed.append(row.surrogate)
-        await asyncio.sleep(perf_counter() - began)
+        await rest.after(perf_counter() - began)
     return allowed

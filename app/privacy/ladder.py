@@ -31,6 +31,9 @@ KIND: dict[DataKind, Kind] = {
     "vault.searches": Kind("what people searched, encrypted", "retention.vault_days"),
     "vault.location": Kind("where people were, encrypted", "retention.vault_days"),
     "decisions": Kind("the ledger of what was decided, sealed", "retention.consent_records_days"),
+    "requests": Kind("what people asked for under their rights, from the answer on", "erasure.request_log_days"),
+    "erasures": Kind("who must not come back with a late event, as a keyed hash", "pseudonyms.suppression_days"),
+    "moves": Kind("who is on the way to a new number, for the moment that takes", "pseudonyms.epoch_days"),
     "aggregates": Kind("counts over many people", "retention.aggregates_months"),
 }
 

@@ -2,14 +2,21 @@
 
 from __future__ import annotations
 
+import asyncio
+from time import perf_counter
+
 SLICE_SECONDS = 0.005
-"""What a slice may take of the writer; sizes aim at half of it, so that few are longer."""
+"""What a slice may work; sizes aim at half of it, so that few are longer. Waiting for the disk is not work: it is the
+same for every commit, and holds nobody up but the writer."""
+_LATE_SECONDS = 0.003
+"""An event loop this late is busy answering shoppers."""
+_MOST_RESTS = 16.0
 
 
 class Pace:
     """How many rows the next slice takes, from how long the last ones took."""
 
-    def __init__(self, rows: int, *, least: int = 16, most: int = 2_000) -> None:
+    def __init__(self, rows: int, *, least: int = 64, most: int = 2_000) -> None:
         self.rows = rows
         self._least = least
         self._most = most
@@ -22,3 +29,21 @@ class Pace:
             self.rows = max(self._least, self.rows * 9 // 10)
         elif seconds < SLICE_SECONDS / 4 and (rows is None or rows >= self.rows):
             self.rows = min(self._most, self.rows * 5 // 4 + 1)
+
+
+class Rest:
+    """The pause after each slice: twice as long as the slice took, and longer while the event loop is busy."""
+
+    def __init__(self) -> None:
+        self._times = 2.0
+
+    async def after(self, seconds: float) -> None:
+        """Leave the machine to the others for a while, after a slice of so many seconds."""
+        pause = self._times * seconds
+        began = perf_counter()
+        await asyncio.sleep(pause)
+        late = perf_counter() - began - pause
+        if late > _LATE_SECONDS:
+            self._times = min(2 * self._times, _MOST_RESTS)
+        else:
+            self._times = max(0.9 * self._times, 2.0)

@@ -1,12 +1,11 @@
 """Removes what has outlived its time to live: events, counted event ids, visits, people, vault entries, old figures.
 
-One sweep goes through everything in slices of a few milliseconds, each in the writer's turn, with a pause as long as
-the slice in between: half of the time belongs to the shoppers.
+One sweep goes through everything in slices of a few milliseconds, each in the writer's turn, with longer pauses in
+between: most of the time belongs to the shoppers, all the more the busier the event loop is.
 """
 
 from __future__ import annotations
 
-import asyncio
 import math
 from collections import Counter
 from collections.abc import Awaitable, Callable
@@ -19,10 +18,10 @@ from app.node import Node
 from app.privacy.consent_stats import publish_consents
 from app.privacy.day_figures import publish_day
 from app.privacy.ladder import keep_days, ladder
-from app.privacy.pace import Pace
+from app.privacy.pace import Pace, Rest
 from app.privacy.sweeps import note_sweep
 from plugins.ladder import KINDS, DataKind
-from store.database import Transaction
+from store.database import Connection, Transaction
 from store.event_days import anonymize_slice, date_of, day_number, empty_slice
 from store.expiry import Consents, Slice, end_visits, expire_event_ids, find_expired_people, remove_people
 from store.records import Purpose
@@ -52,6 +51,16 @@ async def sweep(node: Node) -> Counter[str]:
     return run.removed
 
 
+def _what_is_queued(_: Connection) -> None:
+    """Runs what a transaction has queued, so that it counts as the slice's work and not as its commit."""
+
+
+async def _changed(transaction: Transaction) -> int:
+    """How many rows the statement queued last changed."""
+    ((count,),) = await transaction.fetch("SELECT changes()")
+    return int(count)
+
+
 class _Sweep:
     """One pass over everything, as of one moment."""
 
@@ -61,13 +70,14 @@ class _Sweep:
         self.now = node.clock.now()
         self.removed: Counter[str] = Counter()
         self.oldest: dict[str, int | None] = {}
+        self.rest = Rest()
 
     async def all(self) -> None:
         await self._events()
         await self._event_ids()
         await self._people()
         await self._vault()
-        await self._decisions()
+        await self._rights()
         await self._figures()
         await self.node.intake.writer.exclusive(self._note)
         if any(self.removed.values()):
@@ -83,19 +93,21 @@ class _Sweep:
         note_sweep(transaction, self.now, {kind: self.oldest.get(kind) for kind in KINDS}, removed, set(self.oldest))
 
     async def _turn(self, pace: Pace, act: Callable[[Transaction, int], Awaitable[T]]) -> T:
-        """One slice: `act(transaction, rows)` in the writer's turn, then a pause as long as it took."""
-        began = 0.0
+        """One slice: `act(transaction, rows)` in the writer's turn, then a rest."""
+        began = worked = 0.0
 
         async def timed(transaction: Transaction) -> T:
-            nonlocal began
+            nonlocal began, worked
             began = perf_counter()
-            return await act(transaction, pace.rows)
+            result = await act(transaction, pace.rows)
+            await transaction.run(_what_is_queued)
+            worked = perf_counter() - began
+            return result
 
         result = await self.node.intake.writer.exclusive(timed)
-        took = perf_counter() - began
-        pace.took(took)
-        self.node.sweeps.moved(took)
-        await asyncio.sleep(took)
+        pace.took(worked)
+        self.node.sweeps.moved(worked)
+        await self.rest.after(perf_counter() - began)
         return result
 
     # ---- the log
@@ -116,7 +128,7 @@ class _Sweep:
                 await self._empty(day)
             elif number < nameless:
                 await self._anonymize(day)
-        await self._turn(Pace(1), lambda transaction, _: self._drop(transaction, date_of(gone)))
+        await self._turn(Pace(1, least=1), lambda transaction, _: self._drop(transaction, date_of(gone)))
         days = self.node.log.days()
         self.oldest["events"] = day_number(days[0]) * DAY if days else None
 
@@ -178,7 +190,7 @@ class _Sweep:
         unseen, idle = int(self._since("people")), int(self._since("visits"))
         counting = not self.node.aggregates.published("consent", int(self.now // DAY))
         counted: Consents = Counter()
-        looking, removing = Pace(256), Pace(64, most=512)
+        looking, removing = Pace(256), Pace(128, most=512)
         seen: list[int] = []
         visits: list[int] = []
         after: int | None = -1
@@ -192,6 +204,7 @@ class _Sweep:
                 )
                 await self._forget(transaction, found)
                 if found.gone or found.idle:
+                    await transaction.run(_what_is_queued)
                     removing.took(perf_counter() - began, len(found.gone) + len(found.idle))
                 return found
 
@@ -235,12 +248,12 @@ class _Sweep:
                 took = perf_counter() - began
                 pace.took(2 * took)  # it is the event loop itself that decrypts
                 self.node.sweeps.moved(took)
-                await asyncio.sleep(took)
+                await self.rest.after(took)
             self.oldest[name] = min(oldest, default=None)
         self.node.sweeps.vault_at = self.now
 
-    async def _decisions(self) -> None:
-        """The ledger's oldest rows, and the marks of erased people once no sender can replay their events."""
+    async def _rights(self) -> None:
+        """The ledger's oldest rows, requests answered long ago, and marks of erased people that nobody can replay."""
         before, pace = self._since("decisions"), Pace(128)
         while count := await self._turn(
             pace, lambda transaction, rows: self.node.ledger.expire(transaction, before, rows)
@@ -248,14 +261,17 @@ class _Sweep:
             self.removed["decisions"] += count
 
         async def forget(transaction: Transaction, _: int) -> None:
+            self.node.requests.expire(transaction, int(self._since("requests")))
+            self.removed["requests"] += await _changed(transaction)
             self.node.suppression.expire(transaction, self.now)
+            self.removed["erasures"] += await _changed(transaction)
 
-        await self._turn(Pace(1), forget)
+        await self._turn(Pace(1, least=1), forget)
 
     async def _figures(self) -> None:
         before = int(self._since("aggregates") // DAY)
         self.removed["aggregates"] += await self._turn(
-            Pace(1), lambda transaction, _: self.node.aggregates.expire(transaction, before)
+            Pace(1, least=1), lambda transaction, _: self.node.aggregates.expire(transaction, before)
         )
         days = [first for first, _ in self.node.aggregates.reports().values()]
         self.oldest["aggregates"] = max(min(days), before) * DAY if days else None

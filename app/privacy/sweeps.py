@@ -41,7 +41,7 @@ class Sweeps:
         """When the vault was last looked through."""
         self.ids_day = -1
         """The day on which the counted ids were last looked through from end to end."""
-        self._slices = metrics.histogram("retention_slice_seconds", "How long a slice of the sweep held the writer.")
+        self._slices = metrics.histogram("retention_slice_seconds", "How long a slice of the sweep worked.")
 
     def moved(self, seconds: float | None = None) -> None:
         """A slice is done, after so long."""
