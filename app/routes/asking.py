@@ -21,6 +21,7 @@ if TYPE_CHECKING:
     from app.node import Node
 
 VISITOR_HEADER = "personalize-visitor"
+NAMES_VISITOR = {VISITOR_HEADER: "The visitor, a JSON object as `visitor` in POST /v1/recommendations"}
 PERSONAL = {"cache-control": "private, no-store"}
 
 

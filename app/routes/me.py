@@ -22,7 +22,7 @@ from app.privacy.receipts import Receipt
 from app.privacy.signals import permitted
 from app.problem import Problem
 from app.routes.answers import json_response
-from app.routes.asking import PERSONAL, VISITOR_HEADER, Asking, visitor_header
+from app.routes.asking import NAMES_VISITOR, PERSONAL, VISITOR_HEADER, Asking, visitor_header
 from app.routes.cross_origin import CrossOrigin
 from app.routes.openapi import Operation
 from store.records import PURPOSE_NAMES, VAULT
@@ -75,11 +75,13 @@ class VaultCategory(msgspec.Struct, frozen=True):
 
 
 OPERATIONS = [
-    Operation("get", "/v1/me", "What is held about a visitor, in numbers", answer=AboutMe, problems=(400, 401)),
-    Operation("get", "/v1/me/export", "Everything that is held about a visitor", answer=Export, problems=(400, 401)),
+    Operation("get", "/v1/me", "What is held about a visitor, in numbers", answer=AboutMe, headers=NAMES_VISITOR,
+              problems=(400, 401)),
+    Operation("get", "/v1/me/export", "Everything that is held about a visitor", answer=Export, headers=NAMES_VISITOR,
+              problems=(400, 401)),
     Operation(
         "get", "/v1/me/vault/{category}", "What a visitor opted into keeping, for pages such as past orders",
-        answer=VaultCategory, problems=(400, 401, 403, 404),
+        answer=VaultCategory, headers=NAMES_VISITOR, problems=(400, 401, 403, 404),
     ),
 ]  # fmt: skip
 RIGHTS = {

@@ -30,6 +30,8 @@ class Operation:
     """Media type of the successful answer."""
     query: dict[str, str] = field(default_factory=dict)
     """Query parameter -> what it means."""
+    headers: dict[str, str] = field(default_factory=dict)
+    """Request header -> what it means."""
     key: str = ""
     """Who may: `public` or `server` with that key, `admin` anyone signed in, else roles as in `privacy or operator`."""
     problems: Sequence[int] = (400,)
@@ -96,5 +98,9 @@ def _parameters(operation: Operation) -> list[dict[str, Any]]:
         *(
             {"name": name, "in": "query", "description": meaning, "schema": {"type": "string"}}
             for name, meaning in operation.query.items()
+        ),
+        *(
+            {"name": name, "in": "header", "description": meaning, "schema": {"type": "string"}}
+            for name, meaning in operation.headers.items()
         ),
     ]

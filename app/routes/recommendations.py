@@ -13,7 +13,7 @@ from starlette.routing import Route
 
 from app.problem import Problem
 from app.routes.answers import json_response
-from app.routes.asking import PERSONAL, VISITOR_HEADER, Asking, visitor_header
+from app.routes.asking import NAMES_VISITOR, PERSONAL, VISITOR_HEADER, Asking, visitor_header
 from app.routes.body import read_body
 from app.routes.cross_origin import CrossOrigin
 from app.routes.openapi import Operation
@@ -64,7 +64,7 @@ OPERATIONS = [
     ),
     Operation(
         "get", "/v1/recommendations.html", "The same as a piece of HTML", media="text/html", query=QUERY,
-        problems=(400, 401, 404),
+        headers=NAMES_VISITOR, problems=(400, 401, 404),
     ),
     Operation(
         "get", "/v1/recommendations/{request_id}/why", "How a list came out", answer=Explanation, problems=(404,)
