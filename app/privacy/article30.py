@@ -1,4 +1,4 @@
-"""The record of processing activities (GDPR Art. 30), generated from the registry of personal fields and the settings."""
+"""The record of processing activities (GDPR Art. 30), made from the registry of personal fields and the settings."""
 
 from __future__ import annotations
 
@@ -22,11 +22,11 @@ _WHY = {
 }
 _SECURITY = (
     "Pseudonyms are keyed hashes under random keys that rotate; data hang on random numbers, not on pseudonyms.",
-    "vault.db is encrypted with AES-256-GCM, a key per person, wrapped by the node's key in keys.db; files are the "
-    "server user's own (0600, folder 0700).",
-    "Deleted bytes are overwritten (SQLite secure_delete) and leave the write-ahead log; backups hold no live key.",
-    "Search texts are turned into category, brand and price affinities before anything is written; the text is kept "
-    "only in the vault of who opted in.",
+    "vault.db is encrypted with AES-256-GCM, a key per person, wrapped by the node's key in keys.db.",
+    "The files are the server user's own (0600, in a folder of 0700).",
+    "Deleted bytes are overwritten (SQLite secure_delete) and leave the write-ahead log.",
+    "Search texts become category, brand and price affinities before anything is written.",
+    "A search text itself is kept only in the vault of who opted in to that.",
     "No network address is stored; rate limits use a hash under a key that lives for a day, in memory.",
 )
 
@@ -35,12 +35,8 @@ def record(config: Config, plugins: Plugins) -> str:
     """The whole record as Markdown. Controller and recipients that only the shop knows are left to be filled in."""
     sections = [
         f"# Record of processing activities (Art. 30 GDPR): {config.shop.name}",
-        "Generated from the registry of personal fields (store/fields.py) and the settings in force; nothing personal"
-        " is kept that is not listed here.",
-        f"* Controller: {config.shop.name} (name and contact, representative and data protection officer: to be added"
-        " by the shop)\n* Data subjects: visitors and customers of the shop\n* Consent policy: version"
-        f" {config.consent.version}, home jurisdiction {config.consent.home}\n* Recipients: none; the server sends no"
-        " data anywhere\n* Transfers to third countries: none by the server; where it runs is the shop's choice",
+        "Generated from the registry of personal fields (store/fields.py) and the settings in force.",
+        "\n".join(_general(config)),
         "## Activities",
         *_activities(config),
         "## Time limits",
@@ -51,6 +47,16 @@ def record(config: Config, plugins: Plugins) -> str:
         "\n".join(f"* {measure}" for measure in _SECURITY),
     ]
     return "\n\n".join(sections) + "\n"
+
+
+def _general(config: Config) -> list[str]:
+    return [
+        f"* Controller: {config.shop.name} (contact, representative, data protection officer: to be added by the shop)",
+        "* Data subjects: visitors and customers of the shop",
+        f"* Consent policy: version {config.consent.version}, home jurisdiction {config.consent.home}",
+        "* Recipients: none; the server sends no data anywhere",
+        "* Transfers to third countries: none by the server; where it runs is the shop's choice",
+    ]
 
 
 def _activities(config: Config) -> Iterable[str]:
