@@ -65,16 +65,18 @@ class Executed(msgspec.Struct, frozen=True):
 _DECODER = msgspec.json.Decoder(RequestOnWire)
 _ACTIONS = "acknowledge, extend, preview, execute"
 OPERATIONS = [
-    Operation("get", "/v1/privacy/requests", "Open and answered requests", answer=RequestList, problems=(401, 403)),
+    Operation("get", "/v1/privacy/requests", "Open and answered requests", answer=RequestList, key="privacy",
+              problems=(401, 403)),
     Operation(
         "post", "/v1/privacy/requests", "Take a request down", RequestOnWire, PrivacyRequest, 201,
-        problems=(400, 401, 403, 429),
+        key="privacy", problems=(400, 401, 403, 429),
     ),
     Operation("get", "/v1/privacy/requests/{id}", "One request, with its receipt", answer=PrivacyRequest,
-              problems=(401, 403, 404)),
+              key="privacy", problems=(401, 403, 404)),
     *(
         Operation(
-            "post", f"/v1/privacy/requests/{{id}}:{action}", summary, answer=answer, problems=(401, 403, 404, 409, 503)
+            "post", f"/v1/privacy/requests/{{id}}:{action}", summary, answer=answer, key="privacy",
+            problems=(401, 403, 404, 409, 503),
         )
         for action, summary, answer in (
             ("acknowledge", "The person was told that it has come", PrivacyRequest),
