@@ -18,6 +18,7 @@ from app.privacy.retention import sweep
 from app.privacy.sweeps import Sweeps
 from app.routes import create_app
 from store.database import open_reader
+from store.faults import StoreFault
 from tests.open_shop import batch, event, logged, open_shop, row, send
 from tests.signed_in import headers_of
 
@@ -190,6 +191,25 @@ async def test_a_visit_of_somebody_whose_use_is_suspended_does_not_take_the_prof
         at(node, BEGAN + 3600)
         assert (await sweep(node))["people"] == 0
         assert row(node, "user", "user 1") is not None
+
+
+async def test_a_sweep_that_broke_off_between_the_files_is_finished_by_the_next(tmp_path: Path) -> None:
+    async with open_shop(tmp_path, node=EVENTS) as node:
+        at(node, BEGAN)
+        bought = event(node, "purchase", "bought", items=[{"item_id": "S1", "quantity": 1}])
+        await send(node, batch(bought, anon=None, user="user 1", purposes=["vault.purchases"]), kind="server")
+        known = row(node, "user", "user 1")
+        assert known is not None
+        at(node, BEGAN + 200 * DAY)
+        await node.vault._database.execute("PRAGMA query_only = ON")
+        with pytest.raises(StoreFault):
+            await sweep(node)
+        assert node.keys.data_key(known.surrogate) is None, "what is left can no longer be read"
+        await node.vault._database.execute("PRAGMA query_only = OFF")
+        await sweep(node)
+        assert row(node, "user", "user 1") is None
+        for reader, table in ((node.reader, "profiles"), (node.vault._reader, "purchases")):
+            assert reader.execute(f"SELECT count(*) FROM {table}").fetchone() == (0,)
 
 
 async def test_a_row_that_leads_nowhere_goes(tmp_path: Path) -> None:
