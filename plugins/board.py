@@ -41,8 +41,9 @@ class Board:
     def totals(self, items: Ints, scores: Floats, size: int) -> tuple[Ints, Floats]:
         """The distinct ones of `items` and the sum of each one's scores, in no particular order."""
         slots, count = self._slots_of(size), self._counting(len(items))
-        slots[items] = count
-        chosen = slots.take(items)
+        places = items.astype(np.intp)  # once: numpy would convert for each of the next two, scattering slowly
+        slots[places] = count
+        chosen = slots.take(places)
         alone = np.flatnonzero(chosen == count)
         sums = np.bincount(chosen, scores, len(items)).astype(np.float32)
         return items.take(alone), sums.take(alone)

@@ -92,7 +92,7 @@ def fold_in(
     """
     system = item_vectors.T @ (item_vectors * values[:, None])
     system += gram
-    system.flat[:: len(system) + 1] += regularization * (len(values) + unobserved_weight * catalogue)
+    system.reshape(-1)[:: len(system) + 1] += regularization * (len(values) + unobserved_weight * catalogue)
     # The system is symmetric, so its transpose is the same system in the memory order that LAPACK solves in place.
     solution: Floats
     _, solution, failed = sposv(system.T, values @ item_vectors, lower=1, overwrite_a=1, overwrite_b=1)

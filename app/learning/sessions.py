@@ -93,10 +93,8 @@ class SessionIndex:
         self._nearness: Floats = np.exp(-np.arange(longest) / settings.distance).astype(np.float32)
         self._settings = settings
         self._board = Board()
-        # Per session, written and read within one query: similarity is 0 everywhere between two queries.
-        self._similarity: Floats = np.zeros(len(age), dtype=np.float32)
-        self._match_weight: Floats = np.zeros(len(age), dtype=np.float32)
-        self._match_position: Ints = np.zeros(len(age), dtype=np.int32)
+        # Per session: where it was entered last, within one query.
+        self._slots: Ints = np.zeros(len(age), dtype=np.int32)
 
     def scores(self, visit: Sequence[int] | Ints, limit: int) -> tuple[Ints, Floats]:
         """The best `limit` items and their scores, best first, for item numbers of a visit, most recent last.
@@ -106,7 +104,7 @@ class SessionIndex:
         """
         # Most recent first, each item once at its most recent place.
         recent = list(dict.fromkeys(reversed([int(item) for item in visit[-self._settings.last_items :]])))
-        neighbours, weights = self._neighbours(recent)
+        neighbours, weights, matches = self._neighbours(recent)
         if not len(neighbours):
             return _NOTHING
         starts = self._session_starts.take(neighbours)
@@ -115,43 +113,48 @@ class SessionIndex:
         # Every click of every neighbour: whose it is, and where it lies in the index.
         of = np.repeat(np.arange(len(starts)), lengths)
         click = np.arange(int(ends[-1])) + (starts - ends + lengths).take(of)
-        away = np.abs(click - (starts + self._match_position.take(neighbours)).take(of))
+        away = np.abs(click - (starts + matches).take(of))
         votes = weights.take(of) * self._nearness.take(away)
         items, totals = self._board.totals(self._session_items.take(click), votes, len(self._factor))
         others = np.flatnonzero(items != recent[0])
         items = items.take(others)
         return _best(items, totals.take(others) * self._factor.take(items), limit)
 
-    def _neighbours(self, recent: Sequence[int]) -> tuple[Ints, Floats]:
-        """The most similar of the most recent sessions that share an item with `recent` (most recent first)."""
-        found: list[Ints] = []
-        # Oldest first, so that what remains of a session is its match nearest to the end of the visit.
-        for step in reversed(range(len(recent))):
-            item = recent[step]
-            if not 0 <= item < len(self._item_starts) - 1:
-                continue
-            entries = slice(self._item_starts[item], self._item_starts[item + 1])
-            sessions = self._item_sessions[entries]
-            found.append(sessions.compress(self._similarity.take(sessions) == 0))
-            self._similarity[sessions] += (len(recent) - step) / len(recent)
-            self._match_weight[sessions] = max(0.0, 1 - 0.1 * (step + 1))
-            self._match_position[sessions] = self._item_positions[entries]
-        if not found:
-            return _NOTHING
-        touched = np.concatenate(found)
-        sessions = self._most_alike(touched)
-        weights = self._similarity.take(sessions) * self._match_weight.take(sessions) * self._freshness.take(sessions)
-        self._similarity[touched] = 0
-        return sessions, weights
+    def _neighbours(self, recent: Sequence[int]) -> tuple[Ints, Floats, Ints]:
+        """The most similar of the most recent sessions that share an item with `recent` (most recent first), their
+        weights, and the place in each of its match nearest to the end of the visit."""
+        last = len(self._item_starts) - 1
+        # Oldest first, so that the last entry of a session is its match nearest to the end of the visit.
+        steps = [step for step in reversed(range(len(recent))) if 0 <= recent[step] < last]
+        entries = [slice(*self._item_starts[recent[step] : recent[step] + 2].tolist()) for step in steps]
+        if not entries:
+            return *_NOTHING, _NOTHING[0]
+        sessions = np.concatenate([self._item_sessions[part] for part in entries])
+        positions = np.concatenate([self._item_positions[part] for part in entries])
+        step = np.repeat(np.array(steps), [part.stop - part.start for part in entries])
+        # Of several values for one slot numpy keeps the last: so every entry learns which one speaks for its session.
+        count = np.arange(len(sessions), dtype=np.int32)
+        self._slots[sessions] = count
+        spoken_for = self._slots.take(sessions)
+        similarity = np.bincount(spoken_for, (len(recent) - step) / len(recent), len(sessions)).astype(np.float32)
+        speaking = np.flatnonzero(spoken_for == count)
+        speaking = speaking.take(self._most_alike(sessions.take(speaking), similarity.take(speaking)))
+        sessions = sessions.take(speaking)
+        nearer = np.maximum(0, 1 - 0.1 * (step.take(speaking) + 1)).astype(np.float32)
+        weights = similarity.take(speaking) * nearer * self._freshness.take(sessions)
+        return sessions, weights, positions.take(speaking)
 
-    def _most_alike(self, sessions: Ints) -> Ints:
+    def _most_alike(self, sessions: Ints, similarity: Floats) -> Longs:
+        """Which of the distinct `sessions` vote: places, in no order."""
         newest, best = self._settings.recent_sessions, self._settings.neighbours
+        chosen = np.arange(len(sessions))
         if len(sessions) > newest:
-            sessions = np.partition(sessions, newest)[:newest]
-        if len(sessions) > best:
+            chosen = np.argpartition(sessions, newest)[:newest]
+        if len(chosen) > best:
             # Of equally similar sessions the recent one, which has the lower number.
-            sessions = sessions[np.argpartition(sessions * 1e-9 - self._similarity[sessions], best)[:best]]
-        return sessions
+            order = sessions.take(chosen) * 1e-9 - similarity.take(chosen)
+            chosen = chosen.take(np.argpartition(order, best)[:best])
+        return chosen
 
 
 def _last_click_of_each_item(
