@@ -17,7 +17,7 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 
 import msgspec
 
-from app.privacy.byte_scan import scan
+from app.privacy.byte_scan import Scanned, scan
 from app.privacy.erasure_case import (
     KIND,
     Case,
@@ -51,6 +51,8 @@ _AGAIN_SECONDS = 1.0
 _LOOK_SECONDS = 1.0
 """How often the server looks for what `personalize erase` left for it."""
 _TRUNCATIONS = 5
+_TOGETHER = 100
+"""People one search looks for."""
 
 
 class Erased(NamedTuple):
@@ -154,9 +156,9 @@ class Erasures:
         for saga in self._open():
             if saga.step != "verify":
                 async with self._turn:
-                    if not await self._advance(saga):
-                        continue
-            await self._verify(saga)  # nobody who asks to be erased waits for a search
+                    await self._advance(saga)
+        # Nobody who asks to be erased waits for a search; one search looks for all whose turn it is.
+        await self._search([saga for saga in self._open() if saga.step == "verify"][:_TOGETHER])
         return len(self._open())
 
     async def until_verified(self, number: int, patience: float) -> bool:
@@ -280,29 +282,46 @@ class Erasures:
 
     # ---- the search
 
-    async def _verify(self, saga: _Saga) -> None:
-        """Read every file; what still names the person is written anew, and read again."""
-        node, case, number = self._node, saga.case, saga.number
+    async def _search(self, sagas: list[_Saga]) -> None:
+        """Read every file; what still names somebody is written anew, and read again."""
+        if not sagas:
+            return
         self._reached("verify")
-        case.facts = self.stands(number) or case.facts
-        await node.keys.erase_data_keys(case.people) if "keys" not in self.without else None
-        await node.vault.erase(case.people) if "vault" not in self.without else None
-        needles = needles_of(case, node.keys, self._back_again(case))
-        found = await asyncio.to_thread(scan, node.folder, needles)
+        cases = [saga.case for saga in sagas]
+        people = [person for case in cases for person in case.people]
+        # What was on its way to these files when the saga passed by went in after it.
+        await self._node.keys.erase_data_keys(people) if "keys" not in self.without else None
+        await self._node.vault.erase(people) if "vault" not in self.without else None
+        found = await self._scan(cases)
         for clean in (self._write_anew, self._vacuum):
             if not found.sightings or self.without:
                 break
-            await clean(case, {sighting.file.removesuffix("-wal") for sighting in found.sightings})
-            found = await asyncio.to_thread(scan, node.folder, needles)
-        if found.sightings:
+            await clean(cases, {sighting.file.removesuffix("-wal") for sighting in found.sightings})
+            found = await self._scan(cases)
+        if not found.sightings:
+            await self._end(sagas, found)
+        elif len(sagas) > 1:
+            for saga in sagas:  # one of them, but which?
+                found = await self._scan([saga.case])
+                await self._end([saga] if not found.sightings else [], found)
+        else:
             log.error("an erased person is still found: %s", describe(found))
-            return
-        search = Search(found.files, found.bytes, len(needles), 0)
-        case.facts = msgspec.structs.replace(case.facts, verified=int(node.clock.now()), search=search)
+
+    async def _scan(self, cases: list[Case]) -> Scanned:
+        needles = [each for case in cases for each in needles_of(case, self._node.keys, self._back_again(case))]
+        return await asyncio.to_thread(scan, self._node.folder, needles)
+
+    async def _end(self, sagas: list[_Saga], found: Scanned) -> None:
+        node, now = self._node, int(self._node.clock.now())
 
         async def end(transaction: Transaction) -> None:
-            node.sagas.end(transaction, number)
-            save_facts(transaction, node.requests, number, case, node.config.consent.home)
+            for saga in sagas:
+                case = saga.case
+                needles = needles_of(case, node.keys, self._back_again(case))
+                search = Search(found.files, found.bytes, len(needles), 0)
+                case.facts = msgspec.structs.replace(case.facts, verified=now, search=search)
+                node.sagas.end(transaction, saga.number)
+                save_facts(transaction, node.requests, saga.number, case, node.config.consent.home)
 
         await node.intake.writer.exclusive(end)
         await node.database.checkpoint_truncate()
@@ -312,16 +331,18 @@ class Erasures:
         names = [name for kind, told in case.ids for name in self._node.keys.pseudonyms(kind, told)]
         return any(each.surrogate not in case.people for each in find_people(self._node.reader, names))
 
-    async def _write_anew(self, case: Case, files: set[str]) -> None:
+    async def _write_anew(self, cases: list[Case], files: set[str]) -> None:
         if "person.db" in files:
+            keys = [key for case in cases for key in case.keys]
+            people = [person for case in cases for person in case.people]
 
             async def anew(transaction: Transaction) -> None:
-                await transaction.run(lambda connection: write_keys_anew(connection, case.keys, case.people))
+                await transaction.run(lambda connection: write_keys_anew(connection, keys, people))
 
             await self._node.intake.writer.exclusive(anew)
             await self._node.database.checkpoint_truncate()
 
-    async def _vacuum(self, case: Case, files: set[str]) -> None:
+    async def _vacuum(self, _: list[Case], files: set[str]) -> None:
         for name, database in self._databases().items():
             if name in files:
                 await database.vacuum()
