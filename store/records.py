@@ -140,6 +140,8 @@ class Purchase(msgspec.Struct, frozen=True, array_like=True):
     quantity: float
     price: float | None
     at: int
+    trust: int = 1
+    """Who said so, as in `LoggedEvent.trust`: a browser may claim to have bought anything."""
 
 
 class PersonRow(msgspec.Struct):

@@ -136,3 +136,6 @@ class TrainingOptions(msgspec.Struct, frozen=True):
     )
     """What an event says about liking an item."""
     max_items_per_person: Positive = 500
+    """Of one person, the newest; fewer of what only a browser says: visitors can be made up."""
+    max_items_browser: Positive = 100
+    max_items_signed_in: Positive = 250

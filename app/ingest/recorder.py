@@ -386,6 +386,8 @@ def _vaulted(work: _Work, draft: Draft) -> Vaulted:
     if draft.search and work.decision.allows(Purpose.SEARCHES):
         found[Purpose.SEARCHES] = [Search(draft.search, at)]
     if draft.lines and draft.name in _SIGN and work.decision.allows(Purpose.PURCHASES):
-        sign = _SIGN[draft.name]
-        found[Purpose.PURCHASES] = [Purchase(line.item, sign * line.quantity, line.price, at) for line in draft.lines]
+        sign, trust = _SIGN[draft.name], work.incoming.trust
+        found[Purpose.PURCHASES] = [
+            Purchase(line.item, sign * line.quantity, line.price, at, trust) for line in draft.lines
+        ]
     return found

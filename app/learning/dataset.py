@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 
 import numpy as np
@@ -76,17 +76,28 @@ class Dataset:
 class DatasetBuilder:
     """Collects interactions row by row; `build` sorts them by time and bounds what one person can contribute."""
 
-    def __init__(self, *, items: int, weights: dict[str, float], since: float, max_items_per_person: int) -> None:
+    def __init__(
+        self,
+        *,
+        items: int,
+        weights: dict[str, float],
+        since: float,
+        max_items_per_person: int,
+        max_by_trust: Mapping[int, int] | None = None,
+    ) -> None:
+        """`max_by_trust`: so many interactions of a person that are trusted up to this much (LoggedEvent.trust) count,
+        the newest; whoever can make visitors up, can make up little with each."""
         self._items = items
         self._weights = weights
         self._since = since
         self._bound = max_items_per_person
+        self._bounds = dict(max_by_trust or {})
         self._people: dict[int, int] = {}
         self._visits: dict[int, int] = {}
         self._baskets: dict[tuple[int, int], int] = {}
         self._regions: dict[str, int] = {"": 0}
         self._region_of_order: dict[tuple[int, int], int] = {}
-        self._rows: list[tuple[int, int, int, float, bool, int, int, int]] = []
+        self._rows: list[tuple[int, int, int, float, bool, int, int, int, int]] = []
 
     def add_event(self, event: LoggedEvent) -> None:
         """A logged event; left out without `training` in the purposes it was collected under.
@@ -106,7 +117,7 @@ class DatasetBuilder:
         visit = self._visits.setdefault(event.session, len(self._visits))
         for line in event.lines:
             if line.item < self._items:
-                self._rows.append((person, line.item, at, weight, False, visit, -1, region))
+                self._rows.append((person, line.item, at, weight, False, visit, -1, region, event.trust))
 
     def add_purchases(self, surrogate: int, consent: int, purchases: Iterable[Purchase]) -> None:
         """A person's vault; left out unless both `training` and `vault.purchases` are in force."""
@@ -119,18 +130,22 @@ class DatasetBuilder:
             basket = self._baskets.setdefault((person, bought.at), len(self._baskets))
             region = self._region_of_order.get((surrogate, bought.at), 0)
             weight = self._weights.get("purchase", 1.0)
-            self._rows.append((person, bought.item, bought.at, weight, True, -1, basket, region))
+            self._rows.append((person, bought.item, bought.at, weight, True, -1, basket, region, bought.trust))
 
     def build(self) -> Dataset:
         rows = np.array(
             self._rows,
             dtype=[("person", "i4"), ("item", "i4"), ("at", "i8"), ("weight", "f4"), ("bought", "?"), ("visit", "i4"),
-                   ("basket", "i4"), ("region", "i4")],
+                   ("basket", "i4"), ("region", "i4"), ("trust", "i1")],
         )  # fmt: skip
         self._rows.clear()
         rows = rows[np.argsort(rows["at"], kind="stable")]
+        for trust, most in self._bounds.items():
+            little = np.flatnonzero(rows["trust"] <= trust)
+            over = little[~_newest_per_person(rows["person"][little], most)]
+            rows = np.delete(rows, over)
         rows = rows[_newest_per_person(rows["person"], self._bound)]
-        column = {name: np.ascontiguousarray(rows[name]) for name in rows.dtype.names or ()}
+        column = {name: np.ascontiguousarray(rows[name]) for name in rows.dtype.names or () if name != "trust"}
         return Dataset(items=self._items, people=len(self._people), regions=list(self._regions), **column)
 
 

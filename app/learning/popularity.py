@@ -20,6 +20,14 @@ def distinct_people(person: Ints, item: Ints, items: int) -> Floats:
     return np.bincount(pairs % items, minlength=items).astype(np.float32)
 
 
+def once_a_day(person: Ints, item: Ints, at: NDArray[np.int64]) -> Ints:
+    """Places of the rows in which someone met an item for the first time that day, in order: whoever buys all day makes
+    no trend."""
+    met = np.stack((person.astype(np.int64), item.astype(np.int64), at // int(_DAY)))
+    _, first = np.unique(met, axis=1, return_index=True)
+    return np.sort(first).astype(np.int32)
+
+
 def share_of_best(people: Floats) -> Floats:
     """Counts as logarithms between 0 and 1 [items], 1 for the largest: the second buyer says more than the
     thousandth."""

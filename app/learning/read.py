@@ -39,6 +39,7 @@ def read_dataset(config: Config, folder: Path, items: int, clock: Clock) -> tupl
             weights=options.weights,
             since=now - options.window_days * DAY,
             max_items_per_person=options.max_items_per_person,
+            max_by_trust={1: options.max_items_browser, 2: options.max_items_signed_in},
         )
         consents = _in_force(config, people, now)
         for _, event in log.scan():

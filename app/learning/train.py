@@ -125,8 +125,10 @@ def learn_popularity(draft: Draft) -> None:
         draft.arrays[f"selling_now{suffix}"] = popularity.share_of_best(
             popularity.distinct_people(data.person[now], data.item[now], items)
         )
+        met = np.flatnonzero(here)
+        met = met[popularity.once_a_day(data.person[met], data.item[met], data.at[met])]
         draft.arrays[f"trending{suffix}"] = popularity.trending(
-            data.item[here], data.at[here].astype(np.float64), draft.now, items
+            data.item[met], data.at[met].astype(np.float64), draft.now, items
         )
 
 
