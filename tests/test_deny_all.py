@@ -29,7 +29,7 @@ VISITOR = {**WHO, **SAYS_YES}
 PERSONAL = re.compile(
     r"\b(FROM|INTO|UPDATE|JOIN)\s+(" + "|".join({each.table.replace("*", r"\d+") for each in FIELDS}) + r")\b"
 )
-RIGHTS = ("/v1/consent", "/v1/me", "/v1/me/export", "/v1/privacy/")
+RIGHTS = ("/v1/consent", "/v1/me", "/v1/me/export", "/v1/me/erasures/", "/v1/privacy/")
 """What a person, or a privacy officer on behalf of one, may do whatever was consented to: the law asks for it."""
 NOT_ABOUT_VISITORS = ("/v1/admin/", "/v1/audit", "/v1/keys", "/livez", "/readyz", "/metrics", "/openapi.json",
                       "/.well-known/")  # fmt: skip

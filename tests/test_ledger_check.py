@@ -18,6 +18,7 @@ def decide(folder: Path, times: int = 3) -> Path:
     """A node that took some decisions; the last one's receipt."""
 
     async def work() -> str:
+        text = ""
         async with open_shop(folder) as node:
             transport = httpx.ASGITransport(create_app(node))
             async with httpx.AsyncClient(transport=transport, base_url="http://shop") as http:

@@ -6,6 +6,7 @@ import json
 from collections.abc import AsyncIterator
 from pathlib import Path
 
+import anyio
 import msgspec
 import pytest
 from playwright.async_api import Browser, Page, expect
@@ -13,8 +14,9 @@ from playwright.async_api import Browser, Page, expect
 from app.config import parse_config
 from app.demo import generate_catalogue
 from app.node import Node, open_node
+from app.privacy.receipts import receipt_is_genuine
 from app.routes import create_app
-from store.records import Item
+from store.records import Item, Purpose
 from tests.shop_page import ColorScheme, new_page, open_browser, serving, storage
 
 pytestmark = [pytest.mark.anyio, pytest.mark.browser]
@@ -64,6 +66,13 @@ async def look_at(page: Page, address: str, item: Item) -> None:
     """Open a product and leave it once the server has said that it knows."""
     async with page.expect_response("**/v1/events"):
         await page.goto(f"{address}{item.url}")
+
+
+async def own_id(page: Page) -> str:
+    """The beacon's random id in this browser."""
+    kept = (await storage(page))["localStorage"]
+    assert kept is not None
+    return str(kept["a"])
 
 
 async def shelf(page: Page, placement: str) -> list[str]:
@@ -204,3 +213,41 @@ async def test_the_keyboard_reaches_the_products_without_passing_the_menu(page: 
     await page.keyboard.press("Enter")
     await page.keyboard.press("Tab")
     assert await page.evaluate("!!document.activeElement.closest('main')")
+
+
+async def test_a_choice_is_receipted_what_is_held_can_be_taken_along_and_forgotten(
+    page: Page, address: str, node: Node
+) -> None:
+    async with page.expect_response("**/v1/consent") as told:
+        await agree(page, address)
+    answer = await (await told.value).json()
+    assert answer["purposes"]["vault.purchases"]
+    assert receipt_is_genuine(answer["receipt"], node.keys.receipt_public_key)
+    await look_at(page, address, RUNNING[0])
+    anon = await own_id(page)
+    assert node.person.read(node.keys.pseudonym("anon", anon), Purpose.PROFILE) is not None
+    await page.locator(".lens-open").click()
+    async with page.expect_download() as saved:
+        await page.get_by_role("button", name="Download what is held").click()
+    held = json.loads(await anyio.Path(await (await saved.value).path()).read_text())
+    assert held["known"]
+    assert RUNNING[0].id in json.dumps(held["records"])
+    async with page.expect_response(lambda answer: answer.request.method == "DELETE") as gone:
+        await page.get_by_role("button", name="Forget me").click()
+    assert (await gone.value).status == 200
+    await expect(page.locator("#toast")).to_have_text("You are forgotten")
+    assert node.person.read(node.keys.pseudonym("anon", anon), Purpose.NONE) is None
+    assert await page.evaluate("localStorage.getItem('pz')") is None
+
+
+async def test_taking_the_choice_back_reaches_the_ledger(page: Page, address: str, node: Node) -> None:
+    async with page.expect_response("**/v1/consent"):
+        await agree(page, address)
+    anon = await own_id(page)
+    await page.get_by_role("button", name="Privacy choices").first.click()
+    async with page.expect_response("**/v1/consent") as told:
+        await page.get_by_role("button", name="No", exact=True).click()
+    assert not any((await (await told.value).json())["purposes"].values())
+    held = node.person.read(node.keys.pseudonym("anon", anon), Purpose.PROFILE)
+    assert held is not None
+    assert (held.consent, held.profile) == (0, None)

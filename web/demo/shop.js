@@ -25,16 +25,39 @@ const decision = () => {
   return state ? { state, purposes: purposes ? purposes.split('+') : [] } : undefined;
 };
 const tell = ({ state, purposes }) => ask('consent', state, { purposes, version: VERSION });
+const named = (who) => who && (who.anon || who.session) && { anon: who.anon, session: who.session, user: who.user, user_sig: who.user_sig };
+let receipt; // the server's signed word on the last decision
+/** The decision, told to the server on its own as well: per purpose, with a receipt. Of whom nothing is known nothing is told. */
+const record = async (who, state, purposes) => {
+  if (!named(who)) return;
+  try {
+    const answer = await fetch('/v1/consent', {
+      method: 'POST',
+      credentials: 'omit',
+      body: JSON.stringify({
+        key: document.querySelector('script[data-key]').dataset.key,
+        visitor: named(who), state, version: VERSION, region: region.value, source: 'banner', language: root.lang,
+        purposes: Object.fromEntries(state == 'granted' ? boxes.map((box) => [box.value, purposes.includes(box.value)]) : []),
+      }),
+    });
+    if (answer.ok) receipt = (await answer.json()).receipt;
+  } catch (error) {
+    /* the beacon has told it too */
+  }
+  describe();
+};
 
 const banner = $('consent');
 const boxes = [...banner.querySelectorAll('input')];
-const decide = (state, purposes) => {
+const decide = (state, purposes, forgotten) => {
   // a decision for this visit ends with the browser session
   if (state == 'session') document.cookie = 'demo_consent=session/; path=/demo; samesite=lax';
   else remember('demo_consent', state + '/' + purposes.join('+'), 180);
   root.toggleAttribute('data-personal', state == 'granted' || state == 'session');
   banner.hidden = true;
+  const before = ask('visitor');
   tell({ state, purposes });
+  if (!forgotten) record(state == 'denied' ? before : ask('visitor'), state, purposes);
   describe();
 };
 banner.addEventListener('click', (e) => {
@@ -228,6 +251,35 @@ if (results) {
   addEventListener('DOMContentLoaded', find); // after the beacon has started
 }
 
+// ---- one's own data: everything that is held as a file, or gone
+const keep = (name, content) => {
+  const link = make('a');
+  link.href = URL.createObjectURL(new Blob([content], { type: 'application/json' }));
+  link.download = name;
+  link.click();
+  URL.revokeObjectURL(link.href);
+};
+const rights = async (e) => {
+  const { right } = e.target.dataset;
+  if (!right) return;
+  if (right == 'receipt') return keep('receipt.json', JSON.stringify(receipt, null, 1));
+  const who = named(ask('visitor'));
+  if (!who) return toast('Nothing is held about you');
+  const headers = { 'personalize-visitor': JSON.stringify(who) };
+  const erase = right == 'forget';
+  try {
+    const answer = await fetch(erase ? '/v1/me' : '/v1/me/export', { method: erase ? 'DELETE' : 'GET', headers, credentials: 'omit' });
+    if (!answer.ok) throw answer.status;
+    if (!erase) return keep('my-data.json', await answer.text());
+    receipt = undefined;
+    decide('denied', [], true); // what the browser keeps goes too, and nobody is left to keep a decision of
+    toast('You are forgotten');
+  } catch (error) {
+    toast('That did not work; please try again');
+  }
+};
+$('lens').addEventListener('click', rights);
+
 // ---- behind this page
 const STATES = {
   pending: 'No decision yet: nothing is kept, nothing is sent',
@@ -244,8 +296,10 @@ const describe = () => {
     ['You are', who ? who.textContent + ', ' + who.dataset.line : 'yourself'],
     ['Consent', STATES[visitor.consent]],
     ['Also remembered', (visitor.purposes || []).map((p) => ({ 'vault.purchases': 'purchases', 'vault.searches': 'searches' })[p]).join(', ') || 'nothing else'],
+    ['Receipt', receipt ? 'no. ' + receipt.record_id + ', signed' : 'none on this page'],
     ['Your id', visitor.anon ? visitor.anon.slice(0, 6) + '\u2026, random, replaced by a keyed one on arrival' : 'none'],
   ];
+  document.querySelector('[data-right=receipt]').hidden = !receipt;
   $('lens-you').replaceChildren(
     ...rows.map(([name, value]) => {
       const row = make('div');
