@@ -1,5 +1,6 @@
 from collections import Counter
 
+import msgspec
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
@@ -8,7 +9,7 @@ from app.privacy.consent_stats import NOTHING, PEOPLE, UNDECIDED, cells
 from app.privacy.counting import REPORTS, SEARCHED, DayCount, rounded, steady
 from store.aggregates import Figure
 from store.records import Line, LoggedEvent, Purpose
-from tests.small_shop import small_catalogue
+from tests.small_shop import item, small_catalogue
 
 CATALOGUE = small_catalogue()
 TRAINING = int(Purpose.SESSION | Purpose.TRAINING)
@@ -37,6 +38,16 @@ def test_a_figure_about_fewer_than_the_threshold_is_not_there() -> None:
     told = figures(*(viewed(person) for person in range(1, 11)))
     item, category = CATALOGUE.ids[0], CATALOGUE.category_names[CATALOGUE.category[0]]
     assert told == {("events", "view_item"): 10, ("items viewed", item): 10, ("categories viewed", category): 10}
+
+
+def test_a_view_of_an_item_without_a_category_is_counted_in_none() -> None:
+    catalogue = small_catalogue(4)
+    catalogue.put(0, msgspec.structs.replace(item(0), category=()))
+    count = DayCount(catalogue)
+    for person in range(1, 11):
+        count.add(viewed(person))
+    told = count.figures(7, set(range(1, 11)), THRESHOLDS, 50, seed=1)
+    assert {each.report for each in told} == {"events", "items viewed"}
 
 
 def test_people_are_counted_and_not_what_they_do() -> None:

@@ -84,8 +84,9 @@ class DayCount:
             for line in event.lines:
                 if line.item < catalogue.size:
                     yield report, catalogue.ids[line.item]
-                    if event.name == "view_item":
-                        yield "categories viewed", catalogue.category_names[catalogue.category[line.item]]
+                    category = catalogue.category[line.item]  # -1: the item has none
+                    if event.name == "view_item" and category >= 0:
+                        yield "categories viewed", catalogue.category_names[category]
 
 
 def rounded(people: int, threshold: int) -> int:
