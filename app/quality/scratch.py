@@ -11,7 +11,7 @@ from collections.abc import Iterator, Sequence
 from contextlib import closing, contextmanager
 from pathlib import Path
 from tempfile import TemporaryFile
-from typing import Any, NamedTuple
+from typing import Any, NamedTuple, TextIO
 
 from app.jobs import program
 
@@ -26,16 +26,20 @@ class QualityFailed(Exception):
 class Shop:
     """A served data set. One keep-alive connection."""
 
-    def __init__(self, address: str, key: str, process: subprocess.Popen[str]) -> None:
+    def __init__(self, address: str, key: str, process: subprocess.Popen[str], errors: TextIO) -> None:
         self._connection = http.client.HTTPConnection(address, timeout=30)
         self._headers = {"content-type": "application/json", "authorization": f"Bearer {key}"}
         self._process = process
+        self._errors = errors
 
     def ask(self, path: str, body: dict[str, Any]) -> dict[str, Any]:
         """POST and the decoded answer. Raises QualityFailed for anything but 200."""
-        self._connection.request("POST", path, json.dumps(body), self._headers)
-        answer = self._connection.getresponse()
-        content = answer.read()
+        try:
+            self._connection.request("POST", path, json.dumps(body), self._headers)
+            answer = self._connection.getresponse()
+            content = answer.read()
+        except (OSError, http.client.HTTPException) as error:
+            raise QualityFailed(f"{path}: the server went away ({error!r}): {self._last_words()}") from error
         if answer.status != 200:
             raise QualityFailed(f"{path}: {answer.status} {content[:300].decode(errors='replace')}")
         decoded: dict[str, Any] = json.loads(content)
@@ -58,6 +62,10 @@ class Shop:
     def search(self, query: str, visitor: dict[str, Any], *, limit: int) -> list[str]:
         body = {"query": query, "visitor": visitor, "limit": limit, "dry_run": True}
         return [item["id"] for item in self.ask("/v1/search", body)["items"]]
+
+    def _last_words(self) -> str:
+        self._errors.seek(0)
+        return self._errors.read()[-2000:] or "it said nothing"
 
     def close(self) -> None:
         """Give the connection back."""
@@ -109,17 +117,17 @@ def personalize(folder: Path, *arguments: str) -> Done:
 def served(folder: Path) -> Iterator[Shop]:
     """The folder's node as a running server."""
     key = personalize(folder, "keys", "create", "server").printed.strip().splitlines()[-1]
-    process = subprocess.Popen(
-        [*program(), "-c", str(folder / "personalize.toml"), "serve"],
-        stdout=subprocess.PIPE, stderr=subprocess.DEVNULL, text=True, env=_one_thread(),
-    )  # fmt: skip
-    assert process.stdout is not None
-    with process, process.stdout:
+    command = [*program(), "-c", str(folder / "personalize.toml"), "serve"]
+    with (
+        TemporaryFile("w+") as errors,
+        subprocess.Popen(command, stdout=subprocess.PIPE, stderr=errors, text=True, env=_one_thread()) as process,
+    ):
+        assert process.stdout is not None
         try:
             line = process.stdout.readline()
             if "http://" not in line:
                 raise QualityFailed(f"the server did not start: {line.strip() or process.wait()}")
-            with closing(Shop(line.rsplit("http://", 1)[1].strip(), key, process)) as shop:
+            with closing(Shop(line.rsplit("http://", 1)[1].strip(), key, process, errors)) as shop:
                 yield shop
         finally:
             process.terminate()
