@@ -11,6 +11,8 @@ same for every commit, and holds nobody up but the writer."""
 _LATE_SECONDS = 0.003
 """An event loop this late is busy answering shoppers."""
 _MOST_RESTS = 16.0
+_LONGEST_REST = 0.1
+"""However starved the machine is, the sweep goes on."""
 
 
 class Pace:
@@ -31,6 +33,14 @@ class Pace:
             self.rows = min(self._most, self.rows * 5 // 4 + 1)
 
 
+def work_of(cpu_seconds: float, seconds: float) -> float:
+    """What a slice cost: its processor time, or a part of its whole time where it waited for the disk or its turn.
+
+    On a machine that is short of processors everything takes long; smaller slices would only make it take longer.
+    """
+    return max(cpu_seconds, seconds / 8)
+
+
 class Rest:
     """The pause after each slice: twice as long as the slice took, and longer while the event loop is busy."""
 
@@ -39,7 +49,7 @@ class Rest:
 
     async def after(self, seconds: float) -> None:
         """Leave the machine to the others for a while, after a slice of so many seconds."""
-        pause = self._times * seconds
+        pause = min(self._times * seconds, _LONGEST_REST)
         began = perf_counter()
         await asyncio.sleep(pause)
         late = perf_counter() - began - pause

@@ -10,7 +10,7 @@ import math
 from collections import Counter
 from collections.abc import Awaitable, Callable
 from datetime import date
-from time import perf_counter
+from time import perf_counter, thread_time
 from typing import TypeVar
 
 from app.ingest.recorder import CONSUMER
@@ -18,7 +18,7 @@ from app.node import Node
 from app.privacy.consent_stats import publish_consents
 from app.privacy.day_figures import publish_day
 from app.privacy.ladder import keep_days, ladder
-from app.privacy.pace import Pace, Rest
+from app.privacy.pace import Pace, Rest, work_of
 from app.privacy.sweeps import note_sweep
 from plugins.ladder import KINDS, DataKind
 from store.database import Connection, Transaction
@@ -51,8 +51,10 @@ async def sweep(node: Node) -> Counter[str]:
     return run.removed
 
 
-def _what_is_queued(_: Connection) -> None:
-    """Runs what a transaction has queued, so that it counts as the slice's work and not as its commit."""
+def _cpu_after_what_is_queued(_: Connection) -> float:
+    """Processor seconds of the database's thread, once what a transaction has queued is done: that is a slice's work,
+    and not its commit's."""
+    return thread_time()
 
 
 async def _changed(transaction: Transaction) -> int:
@@ -94,18 +96,19 @@ class _Sweep:
 
     async def _turn(self, pace: Pace, act: Callable[[Transaction, int], Awaitable[T]]) -> T:
         """One slice: `act(transaction, rows)` in the writer's turn, then a rest."""
-        began = worked = 0.0
+        began = worked = cpu = 0.0
 
         async def timed(transaction: Transaction) -> T:
-            nonlocal began, worked
+            nonlocal began, worked, cpu
             began = perf_counter()
+            cpu_before = await transaction.run(_cpu_after_what_is_queued)
             result = await act(transaction, pace.rows)
-            await transaction.run(_what_is_queued)
+            cpu = await transaction.run(_cpu_after_what_is_queued) - cpu_before
             worked = perf_counter() - began
             return result
 
         result = await self.node.intake.writer.exclusive(timed)
-        pace.took(worked)
+        pace.took(work_of(cpu, worked))
         self.node.sweeps.moved(worked)
         await self.rest.after(perf_counter() - began)
         return result
@@ -198,14 +201,14 @@ class _Sweep:
             start = after
 
             async def one(transaction: Transaction, rows: int, start: int = start) -> Slice:
-                began = perf_counter()
+                began = await transaction.run(_cpu_after_what_is_queued)
                 found = await find_expired_people(
                     transaction, unseen, idle, start, rows, most=removing.rows, consents=counting
                 )
                 await self._forget(transaction, found)
                 if found.gone or found.idle:
-                    await transaction.run(_what_is_queued)
-                    removing.took(perf_counter() - began, len(found.gone) + len(found.idle))
+                    took = await transaction.run(_cpu_after_what_is_queued) - began
+                    removing.took(took, len(found.gone) + len(found.idle))
                 return found
 
             found = await self._turn(looking, one)

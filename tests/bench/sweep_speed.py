@@ -96,32 +96,32 @@ def slices(server: Served) -> str:
                      if le in ("0.002", "0.005", "0.01", "0.03", "0.1"))  # fmt: skip
 
 
-def window(scene: Scene, server: Served, world: World, seconds: float) -> list[Answer]:
-    due = np.cumsum(scene.random.exponential(1 / RATE, int(RATE * seconds))).tolist()
+def window(scene: Scene, server: Served, world: World, rate: float, seconds: float) -> list[Answer]:
+    due = np.cumsum(scene.random.exponential(1 / rate, int(rate * seconds))).tolist()
     return open_loop(server.address, list(recommendations(world, len(due), scene.random)), due)
 
 
-async def main(size: str, rows: int, cache: Path) -> None:
+async def main(size: str, rows: int, rate: float, cache: Path) -> None:
     folder, world = await build_world(cache, SIZES[size], print)
     scene = Scene(folder, cache, world, read_catalogue(folder / "shop.db"), 5, np.random.default_rng(SEED), print)
     own_core(LOAD_CORE)
     print(f"calibration loop {calibration_ms():.1f} ms")
     with scene.server() as server:
-        window(scene, server, world, 3)
-        quiet = [answer for _ in range(3) for answer in window(scene, server, world, 5)]
+        window(scene, server, world, rate, 3)
+        quiet = [answer for _ in range(3) for answer in window(scene, server, world, rate, 5)]
     await expire_rows(folder / "person.db", rows, world.items)
     with scene.server() as server:
-        window(scene, server, world, 3)
+        window(scene, server, world, rate, 3)
         busy, took = list[Answer](), 3.0
         while took < 300 and removed(server) < rows * 0.99:
-            busy += window(scene, server, world, 2)
+            busy += window(scene, server, world, rate, 2)
             took += 2
         done = removed(server)
-        after = [answer for _ in range(3) for answer in window(scene, server, world, 5)]
+        after = [answer for _ in range(3) for answer in window(scene, server, world, rate, 5)]
         for name, answers in (("quiet", quiet), ("while sweeping", busy), ("quiet again", after)):
             p50, p99 = percentiles(answers, 50, 99)
             print(
-                f"recommend at {RATE:.0f}/s, {name:<16} p50 {p50:6.2f} ms   p99 {p99:6.2f} ms   {len(answers)} answers"
+                f"recommend at {rate:.0f}/s, {name:<16} p50 {p50:6.2f} ms   p99 {p99:6.2f} ms   {len(answers)} answers"
             )
         print(f"{done:,.0f} rows removed in at most {took:.0f} s; slices {slices(server)}")
 
@@ -130,6 +130,7 @@ if __name__ == "__main__":
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--size", choices=sorted(SIZES), default="small")
     parser.add_argument("--rows", type=int, default=1_000_000)
+    parser.add_argument("--rate", type=float, default=RATE)
     told = parser.parse_args()
     with tempfile.TemporaryDirectory() as scratch:
-        asyncio.run(main(told.size, told.rows, Path(scratch)))
+        asyncio.run(main(told.size, told.rows, told.rate, Path(scratch)))
