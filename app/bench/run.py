@@ -15,7 +15,7 @@ import numpy as np
 from app.bench import answering, living, taking_in
 from app.bench.figures import Figure, Report, calibrated
 from app.bench.scene import Scene, own_core, warm
-from app.bench.served import LOAD_CORE, calibration_ms
+from app.bench.served import LOAD_CORE, CannotMeasure, calibration_ms
 from app.bench.world import CONFIG_FILE, SEED, Size, build_world, copy_world
 from store.shop import read_catalogue
 
@@ -24,6 +24,8 @@ Said = Callable[[str], None]
 
 async def run(cache: Path, size: Size, seconds: float, parts: tuple[str, ...], said: Said) -> Report:
     """Everything asked for. Raises CannotMeasure, with what to do."""
+    if getattr(sys, "frozen", False):
+        raise CannotMeasure("the one-file program does not carry the benchmark; run `make bench` in a checkout")
     folder, world = await build_world(cache, size, said)
     with _copy(folder, cache / f"{size.name}-run", said) as copy:
         sys.setswitchinterval(0.0005)

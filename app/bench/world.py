@@ -37,7 +37,7 @@ FRESH_DAYS = 30
 CONSENT = int(Purpose.SESSION | Purpose.PROFILE | Purpose.TRAINING | Purpose.EXPERIMENTS)
 ITEMS_AT_ONCE = 5_000
 REPOSITORY = Path(__file__).parents[2]
-MADE_BY = ("app/bench/goods.py", "app/bench/people.py", "store/schema/*/*.sql", "store/records.py")
+MADE_BY = ("app/bench/goods.py", "app/bench/people.py", "store/schema/*/*.sql", "store/key*.py", "store/records.py")
 LEARNED_BY = ("app/learning/*.py", "store/index.py", "store/generation.py")
 
 CONFIGURATION = f"""# The benchmark world: generated visitors, so learning across them as they are harms nobody.
