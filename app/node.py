@@ -55,6 +55,10 @@ class CannotOpen(Exception):
     """The node cannot be opened; the message says what to do about it."""
 
 
+class InUse(CannotOpen):
+    """Another process serves this data directory."""
+
+
 class Node:
     """Everything that is open, by name. Behaviour lives in functions that take what they need of it."""
 
@@ -260,7 +264,7 @@ def locked_folder(folder: Path) -> Iterator[None]:
         try:
             fcntl.flock(handle, fcntl.LOCK_EX | fcntl.LOCK_NB)
         except BlockingIOError:
-            raise CannotOpen(f"{folder}: in use by another personalize process; stop it first") from None
+            raise InUse(f"{folder}: in use by another personalize process; stop it first") from None
         yield
     finally:
         os.close(handle)

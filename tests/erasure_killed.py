@@ -11,7 +11,6 @@ import signal
 import sys
 from pathlib import Path
 
-from app.privacy.erasure import Erasures
 from tests.open_shop import ANON, open_shop
 from tests.people import OTHER, shop_for
 
@@ -24,9 +23,9 @@ async def main(folder: Path, last: str) -> None:
     async with open_shop(folder) as node:
         await shop_for(node, ANON)
         await shop_for(node, OTHER)
-        erasures = Erasures(node, reached=reached)
-        await erasures.erase([("anon", ANON)])
-        await erasures.finish()
+        node.erasures.reached = reached
+        await node.erasures.erase([("anon", ANON)])
+        await node.erasures.finish()
 
 
 if __name__ == "__main__":

@@ -7,7 +7,7 @@ import pytest
 
 from app.node import Node
 from app.privacy.byte_scan import Sighting
-from app.privacy.erasure import STEPS, Erasures
+from app.privacy.erasure import STEPS
 from app.privacy.erasure_receipt import ErasureReceipt, erasure_receipt
 from app.privacy.receipts import receipt_is_genuine
 from store.database import open_reader
@@ -179,10 +179,10 @@ async def test_a_deletion_that_is_left_out_is_noticed(tmp_path: Path, switch: st
     async with open_shop(tmp_path) as node:
         await shop_for(node, ANON)
         case = case_of(node, ANON)
-        lame = Erasures(node, without=[switch])
-        erased = await lame.erase([("anon", ANON)])
+        node.erasures.without = frozenset([switch])
+        erased = await node.erasures.erase([("anon", ANON)])
         assert search(node, case).sightings
-        assert await lame.finish() == 1
-        facts = lame.stands(erased.number)
+        assert await node.erasures.finish() == 1
+        facts = node.erasures.stands(erased.number)
         assert facts is not None
         assert not facts.verified

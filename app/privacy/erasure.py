@@ -11,7 +11,7 @@ import asyncio
 import contextlib
 import logging
 import secrets
-from collections.abc import Callable, Collection, Coroutine
+from collections.abc import Callable, Coroutine
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, NamedTuple
 
@@ -72,14 +72,13 @@ class _Saga:
 
 
 class Erasures:
-    """Erases people, one after the other. `without` leaves steps out, to prove that the proof notices."""
+    """Erases people, one after the other."""
 
-    def __init__(
-        self, node: Node, without: Collection[str] = (), reached: Callable[[str], None] = lambda _step: None
-    ) -> None:
+    def __init__(self, node: Node) -> None:
         self._node = node
-        self.without = frozenset(without)
-        self._reached = reached
+        self.without: frozenset[str] = frozenset()
+        """Steps to leave out, to prove that the proof notices."""
+        self.reached: Callable[[str], None] = lambda _step: None
         """Told of each step before it is taken."""
         self._turn = asyncio.Lock()
         self._due = asyncio.Event()
@@ -177,7 +176,7 @@ class Erasures:
         """Go on to the receipt `erased`; False where a file is held open."""
         case = saga.case
         for step in STEPS[STEPS.index(saga.step) : -1]:
-            self._reached(step)
+            self.reached(step)
             if step == "mark":
                 await self._mark(saga.number, case)
             elif step == "rows":
@@ -286,7 +285,7 @@ class Erasures:
         """Read every file; what still names somebody is written anew, and read again."""
         if not sagas:
             return
-        self._reached("verify")
+        self.reached("verify")
         cases = [saga.case for saga in sagas]
         people = [person for case in cases for person in case.people]
         # What was on its way to these files when the saga passed by went in after it.

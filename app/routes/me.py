@@ -101,6 +101,19 @@ def routes(node: Node) -> list[Route]:
     ]
 
 
+def export_of(held: Held) -> Export:
+    """Everything, as it is handed out."""
+    node = held.node
+    return Export(
+        generated_at=datetime.fromtimestamp(node.clock.now(), UTC).isoformat(),
+        controller=node.config.shop.name,
+        known=held.known,
+        consent=consent_in_force(held),
+        records=tables_of(held),
+        receipts=receipts_of(held),
+    )
+
+
 class Handlers:
     """The handlers with what they share."""
 
@@ -121,14 +134,7 @@ class Handlers:
     async def export(self, request: Request) -> Response:
         """A file to download."""
         held = await self._held(request)
-        answer = Export(
-            generated_at=datetime.fromtimestamp(self._node.clock.now(), UTC).isoformat(),
-            controller=self._node.config.shop.name,
-            known=held.known,
-            consent=consent_in_force(held),
-            records=tables_of(held),
-            receipts=receipts_of(held),
-        )
+        answer = export_of(held)
         name = {"content-disposition": 'attachment; filename="my-data.json"'}
         return json_response(answer, headers={**PERSONAL, **name})
 
