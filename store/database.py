@@ -165,7 +165,6 @@ class Database:
     async def checkpoint_truncate(self) -> bool:
         """Fold the write-ahead log into the file and empty it. False = a reader was open: bytes may remain, repeat."""
 
-
         def work(connection: Connection) -> bool:
             # Waiting for a reader would keep every write waiting with it.
             (patience,) = connection.execute("PRAGMA busy_timeout").fetchone()

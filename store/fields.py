@@ -52,9 +52,7 @@ FIELDS: tuple[PersonalField, ...] = (
     PersonalField("move", "person.db", "moves", "id", _VAULTED, "identifier", _EPOCH, "random"),
     PersonalField("number left", "person.db", "moves", "old", _VAULTED, "identifier", _EPOCH, "random"),
     PersonalField("number taken", "person.db", "moves", "new", _VAULTED, "identifier", _EPOCH, "random"),
-    PersonalField(
-        "categories that follow", "person.db", "moves", "categories", _VAULTED, "consent", _EPOCH, "derived"
-    ),
+    PersonalField("categories that follow", "person.db", "moves", "categories", _VAULTED, "consent", _EPOCH, "derived"),
     PersonalField("profile key", "person.db", "profiles", "surrogate", _KEPT, "identifier", _PROFILE, "random"),
     PersonalField("consent", "person.db", "profiles", "consent", Purpose.NONE, "consent", _PROFILE, "consent"),
     PersonalField(
@@ -72,7 +70,10 @@ FIELDS: tuple[PersonalField, ...] = (
             f"decision's {column}", "person.db", "consent_ledger", column, Purpose.NONE, category, _LEDGER, "consent"
         )
         for column, category in (
-            ("seq", "consent"), ("at", "consent"), ("commitment", "identifier"), ("body", "encrypted"),
+            ("seq", "consent"),
+            ("at", "consent"),
+            ("commitment", "identifier"),
+            ("body", "encrypted"),
             ("hash", "consent"),
         )
     ),

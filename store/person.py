@@ -121,8 +121,17 @@ class PersonStore:
         if rows:
             values = [
                 (
-                    row.surrogate, row.consent, row.consent_version, row.consent_at, row.seen, row.session,
-                    row.profile, row.trace, row.objected, row.restricted, row.ledger,
+                    row.surrogate,
+                    row.consent,
+                    row.consent_version,
+                    row.consent_at,
+                    row.seen,
+                    row.session,
+                    row.profile,
+                    row.trace,
+                    row.objected,
+                    row.restricted,
+                    row.ledger,
                 )
                 for row in rows
             ]
@@ -141,9 +150,7 @@ class PersonStore:
             window = range(key_of(pseudonym), key_of(pseudonym) + WINDOW)
             key = next((key for key in window if key not in taken), None)
             if key is None:
-                raise OverflowError(
-                    f"{WINDOW} pseudonyms share their first 63 bits: the key that makes them is broken"
-                )
+                raise OverflowError(f"{WINDOW} pseudonyms share their first 63 bits: the key that makes them is broken")
             taken.add(key)
             free[pseudonym] = key
         return free

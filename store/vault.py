@@ -157,9 +157,7 @@ class VaultStore:
         for category, changed in rows.items():
             transaction.insert(f"INSERT INTO {_TABLES[category]}(person, body)", sorted(changed), _REPLACE)
 
-    async def expire(
-        self, category: Purpose, before: int, after: int, rows: int
-    ) -> tuple[int | None, int, int | None]:
+    async def expire(self, category: Purpose, before: int, after: int, rows: int) -> tuple[int | None, int, int | None]:
         """Remove entries older than `before` (epoch seconds) from the next `rows` people above the number `after`.
 
         Returns where the next slice begins (None: the end was reached), how many entries went, and the time of the
@@ -255,7 +253,9 @@ class VaultStore:
 
     def ciphertexts(self, people: Sequence[int]) -> list[bytes]:
         """What lies in the file about these people, as it lies there: what to look for after they were erased."""
-        return [body for person in people for sql in _READS.values() for (body,) in self._reader.execute(sql, (person,))]
+        return [
+            body for person in people for sql in _READS.values() for (body,) in self._reader.execute(sql, (person,))
+        ]
 
     @property
     def database(self) -> Database:

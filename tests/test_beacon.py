@@ -115,6 +115,20 @@ async def test_a_visitor_who_agreed_is_known_on_the_next_page(page: Page, shop: 
     assert await page.context.cookies() == []
 
 
+async def test_a_consent_platforms_strings_go_along_with_ids_only(page: Page, shop: Shop) -> None:
+    await visit(page, shop, consent="anonymous")
+    await page.evaluate("pz('set', {region: 'FR', signals: {tcf: 'CPXxRfA', gcm: {ad_storage: 'denied'}}})")
+    await flush(page)
+    await shop.until(lambda: len(shop.batches) == 1)
+    assert "signals" not in shop.batches[0]  # it says to the second when somebody decided: an id by another name
+    await page.evaluate("pz('consent', 'granted')")
+    assert (await page.evaluate("pz('visitor')"))["signals"]["tcf"] == "CPXxRfA"
+    await page.evaluate("pz('view_item', {items: [{item_id: 'SKU1'}]})")
+    await flush(page)
+    await shop.until(lambda: bool(shop.named("view_item")))
+    assert shop.batches[-1]["signals"] == {"tcf": "CPXxRfA", "gcm": {"ad_storage": "denied"}}
+
+
 async def test_a_visit_ends_after_thirty_idle_minutes(page: Page, shop: Shop) -> None:
     await visit(page, shop)
     first = await page.evaluate("pz('visitor')")

@@ -5,7 +5,7 @@
  *   <script defer src="/pz.js" data-key="pk_…" data-consent="pending"></script>
  *   pz('consent', 'granted', {purposes: ['vault.searches'], version: '2026-11'})   the visitor's explicit decision
  *   pz('add_to_cart', {items: [{item_id: 'SKU1', price: 19.9, quantity: 1}], currency: 'EUR', value: 19.9})
- *   pz('identify', userId, signature)    pz('set', {region: 'FR'})    pz('visitor')    pz('page')    pz('flush')
+ *   pz('identify', userId, signature)    pz('set', {region: 'FR', signals: {tcf: '…'}})    pz('visitor')    pz('page')    pz('flush')
  *
  * Consent:  pending    events wait in memory (at most 50); nothing is stored, nothing is sent
  *           granted    random id in localStorage        session    the visit's random id in sessionStorage
@@ -29,7 +29,7 @@
   let purposes;
   let version;
   let user;
-  let extras = {}; // what the shop says about the page: region
+  let extras = {}; // what the shop says about the page: region, signals (consent strings: tcf, gpp, gcm)
   let memo = {}; // what storage holds, also when storage refuses
   let queue = [];
   let era = 0; // counts consent decisions: what was in flight under an older one is not put back
@@ -74,7 +74,7 @@
       memo.s = now - memo.t < 18e5 ? memo.s : random(16); // a visit ends after 30 idle minutes
       memo.t = now;
       save();
-      Object.assign(who, { anon: memo.a, session: memo.s }, user);
+      Object.assign(who, { anon: memo.a, session: memo.s, signals: extras.signals }, user);
     }
     return who;
   };
@@ -82,7 +82,7 @@
   // ---- sending
   const envelope = (who, events) =>
     JSON.stringify({
-      v: 1, key: options.key, sent: Date.now(), ...who, page: here, locale: doc.documentElement.lang || undefined, ...extras, events,
+      v: 1, key: options.key, sent: Date.now(), ...who, page: here, locale: doc.documentElement.lang || undefined, ...extras, signals: who.signals, events,
     });
   const post = (body) => fetch(endpoint, { method: 'POST', body, keepalive: true, credentials: 'omit' });
 
