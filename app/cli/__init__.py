@@ -29,6 +29,11 @@ COMMANDS = {
     "keys": "List, make and revoke API keys; show the epochs of the pseudonym keys.",
     "rotate": "Begin a new epoch of the pseudonym keys, end the oldest.",
     "users": "Who operates the node: accounts, roles, passwords.",
+    "erase": "Forget a person in every store.",
+    "export": "Write everything that is held about a person.",
+    "prove": "Prove on a scratch node that nobody is left after an erasure.",
+    "backup": "Copy what the node holds, beside a running server.",
+    "restore": "Put a backup in place; who was erased since stays erased.",
     "selftest": "Prove this installation against itself.",
     "bench": "Measure speed and memory in the benchmark world.",
 }

@@ -48,6 +48,7 @@ SWITCHES = ("tombstones", "rows", "keys", "vault", "plugins", "truncate")
 _HEAD = 28
 """Bytes of a ciphertext that are looked for: nonce and a block."""
 _AGAIN_SECONDS = 1.0
+_SWEEP_SECONDS = 3_600.0
 _LOOK_SECONDS = 1.0
 """How often the server looks for what `personalize erase` left for it."""
 _TRUNCATIONS = 5
@@ -80,6 +81,7 @@ class Erasures:
         """Steps to leave out, to prove that the proof notices."""
         self.reached: Callable[[str], None] = lambda _step: None
         """Told of each step before it is taken."""
+        self._swept = float("-inf")
         self._turn = asyncio.Lock()
         self._due = asyncio.Event()
         self._moved = asyncio.Event()
@@ -133,9 +135,10 @@ class Erasures:
             with contextlib.suppress(TimeoutError):
                 await asyncio.wait_for(self._due.wait(), _LOOK_SECONDS)
             self._due.clear()
-            if not self._node.sagas.open(KIND):
-                continue
             try:
+                await self._forget_old()
+                if not self._node.sagas.open(KIND):
+                    continue
                 left = await self.finish()
             except WriterClosed:
                 return
@@ -149,6 +152,19 @@ class Erasures:
             if left:
                 self._due.set()
                 await asyncio.sleep(_AGAIN_SECONDS)
+
+    async def _forget_old(self) -> None:
+        """Once in a while, let tombstones and answered requests go whose time is over."""
+        node, now = self._node, self._node.clock.now()
+        if abs(now - self._swept) < _SWEEP_SECONDS:
+            return
+
+        async def expire(transaction: Transaction) -> None:
+            node.suppression.expire(transaction, now)
+            node.requests.expire(transaction, int(now - node.config.erasure.request_log_days * 86_400))
+
+        await node.intake.writer.exclusive(expire)
+        self._swept = now
 
     async def finish(self) -> int:
         """One round over all that is open; how many are left."""

@@ -103,6 +103,7 @@ def erasure_receipt(
         left=[
             f"a keyed hash that refuses late events, until {until}, under a key of its own",
             "this receipt's commitment in the log of requests",
+            "events of an earlier pseudonym epoch, if any, under a number that nothing leads to, until they expire",
         ],
         learned=_LEARNED.get(facts.mode, "Learned under differential privacy."),
         generations=facts.generations,

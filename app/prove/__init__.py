@@ -1,0 +1,1 @@
+"""`personalize prove`: the auditor's list, run against this very program on a scratch node."""
