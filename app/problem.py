@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
+from typing import TypeVar
 
 import msgspec
+
+T = TypeVar("T")
 
 
 class FieldError(msgspec.Struct, frozen=True):
@@ -40,3 +43,31 @@ class Problem(Exception):
         super().__init__(f"{status} {title}: {detail}")
         self.details = ProblemDetails(title=title, status=status, detail=detail, type=kind, errors=tuple(errors))
         self.headers = dict(headers or {})
+
+
+def read_json(decode: Callable[[bytes], T], body: bytes, title: str = "Not a valid request") -> T:
+    """A body as `decode` types it. Raises Problem 400 saying what is wrong and where."""
+    try:
+        return decode(body)
+    except msgspec.ValidationError as error:
+        raise misfit(error, title) from None
+    except (msgspec.DecodeError, UnicodeDecodeError) as error:
+        raise Problem(400, "Not valid JSON", not_json(error) if body else "the body is empty") from None
+
+
+def misfit(error: msgspec.ValidationError, title: str = "Not a valid request") -> Problem:
+    """The answer to JSON of another shape than asked for."""
+    found = field_error(error)
+    return Problem(400, title, found.detail, errors=[found])
+
+
+def field_error(error: msgspec.ValidationError) -> FieldError:
+    """msgspec's "… - at `$.requests[0].limit`" as a JSON pointer and a sentence."""
+    text, _, path = str(error).partition(" - at `$")
+    pointer = path.rstrip("`").replace("[...]", "").replace("[", "/").replace("]", "").replace(".", "/")
+    return FieldError(pointer, text.replace("`", "'"))
+
+
+def not_json(error: msgspec.DecodeError | UnicodeDecodeError) -> str:
+    """Why bytes are no JSON; msgspec tells wrong UTF-8 by an exception of its own."""
+    return "its text is not UTF-8" if isinstance(error, UnicodeDecodeError) else str(error)

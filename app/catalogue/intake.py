@@ -7,7 +7,7 @@ from typing import Literal
 
 import msgspec
 
-from app.problem import FieldError
+from app.problem import FieldError, field_error, not_json, read_json
 from store.item_rules import item_problems
 from store.records import Item
 
@@ -47,9 +47,9 @@ def read_item(body: bytes | msgspec.Raw, named: str = "") -> Item | list[FieldEr
     try:
         told = _decode_item(body)
     except msgspec.ValidationError as error:
-        return [field_error(str(error))]
-    except msgspec.DecodeError as error:
-        return [FieldError("", f"not valid JSON: {error}")]
+        return [field_error(error)]
+    except (msgspec.DecodeError, UnicodeDecodeError) as error:
+        return [FieldError("", f"not valid JSON: {not_json(error) if body else 'the body is empty'}")]
     if named and told.id not in ("", named):
         return [FieldError("/id", f"the path says '{named}', the body '{told.id}'; leave one out")]
     fields = {name: getattr(told, name) for name in Item.__struct_fields__}
@@ -59,12 +59,5 @@ def read_item(body: bytes | msgspec.Raw, named: str = "") -> Item | list[FieldEr
 
 
 def read_batch(body: bytes) -> list[msgspec.Raw]:
-    """The products of a batch, still unread. Raises msgspec.DecodeError where it is no batch at all."""
-    return _decode_batch(body).items
-
-
-def field_error(sentence: str) -> FieldError:
-    """msgspec's "… - at `$.items[0].price`" as a JSON pointer and a sentence."""
-    text, _, path = sentence.partition(" - at `$")
-    pointer = path.rstrip("`").replace("[", "/").replace("]", "").replace(".", "/")
-    return FieldError(pointer, text.replace("`", "'"))
+    """The products of a batch, still unread. Raises Problem 400 where it is no batch at all."""
+    return read_json(_decode_batch, body, "Not a valid batch").items

@@ -8,6 +8,7 @@ from collections.abc import Mapping
 import msgspec
 from starlette.requests import Request
 from starlette.responses import Response
+from starlette.routing import Route
 
 from app.problem import Problem
 from app.routes.security import HEADERS
@@ -73,5 +74,13 @@ async def on_missing(request: Request, error: Exception) -> Response:
     status = getattr(error, "status_code", 404)
     title = "No such resource" if status == 404 else "Method not allowed"
     headers = dict(getattr(error, "headers", None) or {})
-    return problem_response(Problem(status, title, f"{request.method} is answered at the paths of /openapi.json",
-                                    headers=headers))  # fmt: skip
+    if status == 405:  # Starlette's own Allow names one route's methods; a path may have several
+        headers = {"allow": ", ".join(sorted(_methods(request)))}
+    answered = f"this path answers {headers['allow']}" if status == 405 else "there is nothing at this path"
+    detail = f"{answered}; what there is: /openapi.json"
+    return problem_response(Problem(status, title, detail, headers=headers))
+
+
+def _methods(request: Request) -> set[str]:
+    routes = (route for route in request.app.routes if isinstance(route, Route))
+    return {method for route in routes if route.path_regex.match(request.url.path) for method in route.methods or ()}

@@ -9,7 +9,7 @@ from starlette.requests import Request
 from starlette.responses import Response
 from starlette.routing import Route
 
-from app.catalogue.intake import BatchAnswer, ItemResult, Product, ProductBatch, field_error, read_batch, read_item
+from app.catalogue.intake import BatchAnswer, ItemResult, Product, ProductBatch, read_batch, read_item
 from app.problem import FieldError, Problem
 from app.routes.answers import json_response
 from app.routes.body import read_body
@@ -77,12 +77,7 @@ class Handlers:
         """The good ones are stored together, the others answered with what is wrong."""
         require_server_key(request, self._node.keys)
         body = await read_body(request, self._options.batch_bytes)
-        try:
-            parts = read_batch(body)
-        except msgspec.ValidationError as error:
-            raise Problem(400, "Not a valid batch", errors=[field_error(str(error))]) from None
-        except msgspec.DecodeError as error:
-            raise Problem(400, "Not valid JSON", str(error)) from None
+        parts = read_batch(body)
         most = self._options.batch_items
         if len(parts) > most:
             raise Problem(400, "Too many items", errors=[FieldError("/items", f"{len(parts)} is more than {most}")])
@@ -139,7 +134,7 @@ def _result(part: msgspec.Raw, told: Item | list[FieldError]) -> ItemResult:
         return ItemResult(told.id, "stored")
     try:
         named = msgspec.json.decode(part, type=_Named).id
-    except msgspec.DecodeError:
+    except (msgspec.DecodeError, UnicodeDecodeError):
         named = ""
     return ItemResult(named, "rejected", told)
 

@@ -11,7 +11,7 @@ from starlette.requests import Request
 from starlette.responses import HTMLResponse, Response
 from starlette.routing import Route
 
-from app.problem import Problem
+from app.problem import Problem, misfit
 from app.routes.answers import json_response
 from app.routes.asking import NAMES_VISITOR, PERSONAL, VISITOR_HEADER, Asking, visitor_header
 from app.routes.body import read_body
@@ -177,7 +177,7 @@ class Handlers:
                 [msgspec.convert(ask, AskOnWire)], context=msgspec.convert(context, ContextOnWire)
             )
         except msgspec.ValidationError as error:
-            raise Problem(400, "Not a valid request", str(error)) from None
+            raise misfit(error) from None
         check_bounds(read, self._recommender.options)
         return read
 

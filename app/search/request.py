@@ -8,8 +8,7 @@ from typing import Annotated, Literal
 import msgspec
 from msgspec import Meta
 
-from app.catalogue.intake import field_error
-from app.problem import FieldError, Problem
+from app.problem import FieldError, Problem, read_json
 from app.search.options import SearchOptions
 from app.serving.answer import ServedBy, ShelfItem, shelf_json
 from app.serving.explanations import Explanation
@@ -61,12 +60,7 @@ _decode = msgspec.json.Decoder(SearchOnWire).decode
 
 def read_search(body: bytes, options: SearchOptions) -> SearchOnWire:
     """The search in a body. Raises Problem 400 saying where it is wrong."""
-    try:
-        told = _decode(body)
-    except msgspec.ValidationError as error:
-        raise Problem(400, "Not a valid request", errors=[field_error(str(error))]) from None
-    except msgspec.DecodeError as error:
-        raise Problem(400, "Not valid JSON", str(error)) from None
+    told = read_json(_decode, body)
     bounds = [
         ("/query", len(told.query), options.query_characters),
         ("/limit", told.limit or 0, options.limit_at_most),

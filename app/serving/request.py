@@ -10,7 +10,7 @@ import numpy as np
 from msgspec import Meta
 
 from app.privacy.signals import SignalsOnWire
-from app.problem import FieldError, Problem
+from app.problem import FieldError, Problem, read_json
 from app.serving.filters import FilterError
 from app.serving.options import ServingOptions
 from app.serving.recommend import Ask, Page
@@ -73,12 +73,7 @@ _decode = msgspec.json.Decoder(RecommendationsOnWire).decode
 
 def read_request(body: bytes, options: ServingOptions) -> RecommendationsOnWire:
     """The request in a body. Raises Problem 400 saying where it is wrong, every bound that it passes at once."""
-    try:
-        told = _decode(body)
-    except msgspec.ValidationError as error:
-        raise Problem(400, "Not a valid request", errors=[_field_error(str(error))]) from None
-    except msgspec.DecodeError as error:
-        raise Problem(400, "Not valid JSON", str(error)) from None
+    told = read_json(_decode, body)
     check_bounds(told, options)
     return told
 
@@ -133,10 +128,3 @@ def filter_problem(error: FilterError, asks: Iterable[AskOnWire]) -> Problem:
     """The answer to a filter that cannot be read, pointing at the list it came with."""
     errors = [FieldError(f"/requests/{index}/filter", str(error)) for index, ask in enumerate(asks) if ask.filter]
     return Problem(400, "The filter cannot be read", str(error), errors=errors[:1])
-
-
-def _field_error(sentence: str) -> FieldError:
-    """msgspec's "… - at `$.requests[0].limit`" as a JSON pointer and a sentence."""
-    text, _, path = sentence.partition(" - at `$")
-    pointer = path.rstrip("`").replace("[", "/").replace("]", "").replace(".", "/")
-    return FieldError(pointer, text.replace("`", ""))
