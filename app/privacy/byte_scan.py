@@ -106,7 +106,7 @@ class Finder:
     def __init__(self, needles: Iterable[Needle]) -> None:
         self._by_start: dict[bytes, list[Needle]] = {}
         self._marks = np.zeros(1 << 16, np.uint8)
-        """By two bytes: 1 = a needle begins so, 2 = its third and fourth are these, 4 = a compressed stream may begin."""
+        """By two bytes: 1 = a needle begins so, 2 = it goes on so, 4 = a compressed stream may begin."""
         self.longest = SHORTEST
         for needle in dict.fromkeys(needles):
             pattern = needle.pattern
@@ -128,9 +128,8 @@ class Finder:
                 np.bool_
             )  # on truth values flatnonzero is six times as fast
             for place in (np.flatnonzero(begins) * 2 + parity).tolist():
-                for needle in self._by_start.get(content[place : place + 4], ()):
-                    if content.startswith(needle.pattern, place):
-                        found.append((place, needle))
+                possible = self._by_start.get(content[place : place + 4], ())
+                found += [(place, needle) for needle in possible if content.startswith(needle.pattern, place)]
             streams += (np.flatnonzero((marks >> 2).view(np.bool_)) * 2 + parity).tolist()
         return found, streams
 

@@ -17,7 +17,7 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 
 import msgspec
 
-from app.privacy.byte_scan import Scanned, scan
+from app.privacy.byte_scan import Scanned
 from app.privacy.erasure_case import (
     KIND,
     Case,
@@ -31,8 +31,9 @@ from app.privacy.erasure_case import (
     save_facts,
 )
 from app.privacy.erasure_receipt import ErasureFacts, Search, facts_of
-from store.database import Connection, Database, Transaction
-from store.erasure import erase_person, find_people, former_numbers, write_keys_anew
+from app.privacy.erasure_search import databases_of, look
+from store.database import Connection, Transaction
+from store.erasure import erase_person, find_people, former_numbers
 from store.faults import StoreFault
 from store.requests import RequestRow
 from store.writer import WriterClosed
@@ -198,11 +199,11 @@ class Erasures:
             elif step == "rows":
                 await self._rows(saga.number, case)
             elif step == "keys" and "keys" not in self.without:
-                case.facts.counts["data keys"] = await self._node.keys.erase_data_keys(case.people)
+                case.facts.counts["data keys"] = await self._node.keys.erase_data_keys(case.numbers)
             elif step == "vault" and "vault" not in self.without:
-                case.facts.counts.update(await self._node.vault.erase(case.people))
+                case.facts.counts.update(await self._node.vault.erase(case.numbers))
             elif step == "plugins" and "plugins" not in self.without:
-                told = [self._node.plugins.person_erased(person) for person in case.people or [0]]
+                told = [self._node.plugins.person_erased(person) for person in case.numbers or [0]]
                 case.facts.counts["plugins"] = sum(told)
             elif step == "truncate" and not await self._truncate(saga.number, case):
                 return False
@@ -230,7 +231,7 @@ class Erasures:
             known = self._notice(case, node.reader)
             if "rows" not in self.without:
                 counts = await transaction.run(
-                    lambda connection: erase_person(connection, known, case.people, self.without)
+                    lambda connection: erase_person(connection, known, case.numbers, self.without)
                 )
                 case.facts.counts.update(counts)
             self._save(transaction, number, "keys", case)
@@ -244,7 +245,7 @@ class Erasures:
     async def _truncate(self, number: int, case: Case) -> bool:
         if "truncate" not in self.without:
             for _ in range(_TRUNCATIONS):
-                if all([await database.checkpoint_truncate() for database in self._databases().values()]):
+                if all([await database.checkpoint_truncate() for database in databases_of(self._node).values()]):
                     break
                 await asyncio.sleep(0.01)
             else:
@@ -261,11 +262,10 @@ class Erasures:
         """Where the person is found now; what is known of it is remembered, to be looked for when it is gone."""
         names = [name for kind, told in case.ids for name in self._node.keys.pseudonyms(kind, told)]
         known = find_people(reader, names)
-        people = [*case.people, *(each.surrogate for each in known)]
-        people += former_numbers(reader, people)
-        case.people = list(dict.fromkeys(people))
+        case.people = list(dict.fromkeys([*case.people, *(each.surrogate for each in known)]))
+        case.former = list(dict.fromkeys([*case.former, *former_numbers(reader, case.people)]))
         case.keys = list(dict.fromkeys([*case.keys, *(each.key for each in known)]))
-        bodies = [*self._node.vault.ciphertexts(case.people), *self._node.keys.wrapped_keys(case.people)]
+        bodies = [*self._node.vault.ciphertexts(case.numbers), *self._node.keys.wrapped_keys(case.numbers)]
         case.ciphertexts = list(dict.fromkeys([*case.ciphertexts, *(body[:_HEAD] for body in bodies)]))
         return known
 
@@ -291,74 +291,36 @@ class Erasures:
             for row in node.sagas.open(KIND)
         ]
 
-    def _databases(self) -> dict[str, Database]:
-        node = self._node
-        return {"person.db": node.database, "vault.db": node.vault.database, "keys.db": node.keys.database}
-
     # ---- the search
 
     async def _search(self, sagas: list[_Saga]) -> None:
-        """Read every file; what still names somebody is written anew, and read again."""
+        """Look for everyone whose turn it is; who is found nowhere any more is verified."""
         if not sagas:
             return
         self.reached("verify")
-        cases = [saga.case for saga in sagas]
-        people = [person for case in cases for person in case.people]
+        numbers = [number for saga in sagas for number in saga.case.numbers]
         # What was on its way to these files when the saga passed by went in after it.
-        await self._node.keys.erase_data_keys(people) if "keys" not in self.without else None
-        await self._node.vault.erase(people) if "vault" not in self.without else None
-        found = await self._scan(cases)
-        for clean in (self._write_anew, self._vacuum):
-            if not found.sightings or self.without:
-                break
-            await clean(cases, {sighting.file.removesuffix("-wal") for sighting in found.sightings})
-            found = await self._scan(cases)
+        await self._node.keys.erase_data_keys(numbers) if "keys" not in self.without else None
+        await self._node.vault.erase(numbers) if "vault" not in self.without else None
+        found = await look([saga.case for saga in sagas], self._node, clean=not self.without)
         if not found.sightings:
             await self._end(sagas, found)
         elif len(sagas) > 1:
             for saga in sagas:  # one of them, but which?
-                found = await self._scan([saga.case])
+                found = await look([saga.case], self._node, clean=False)
                 await self._end([saga] if not found.sightings else [], found)
         else:
             log.error("an erased person is still found: %s", describe(found))
-
-    async def _scan(self, cases: list[Case]) -> Scanned:
-        needles = [each for case in cases for each in needles_of(case, self._node.keys, self._back_again(case))]
-        return await asyncio.to_thread(scan, self._node.folder, needles)
 
     async def _end(self, sagas: list[_Saga], found: Scanned) -> None:
         node, now = self._node, int(self._node.clock.now())
 
         async def end(transaction: Transaction) -> None:
             for saga in sagas:
-                case = saga.case
-                needles = needles_of(case, node.keys, self._back_again(case))
-                search = Search(found.files, found.bytes, len(needles), 0)
-                case.facts = msgspec.structs.replace(case.facts, verified=now, search=search)
+                search = Search(found.files, found.bytes, len(needles_of(saga.case, node.keys)), 0)
+                saga.case.facts = msgspec.structs.replace(saga.case.facts, verified=now, search=search)
                 node.sagas.end(transaction, saga.number)
-                save_facts(transaction, node.requests, saga.number, case, node.config.consent.home)
+                save_facts(transaction, node.requests, saga.number, saga.case, node.config.consent.home)
 
         await node.intake.writer.exclusive(end)
         await node.database.checkpoint_truncate()
-
-    def _back_again(self, case: Case) -> bool:
-        """Whether the person has decided anew since: under the same pseudonym, with another number."""
-        names = [name for kind, told in case.ids for name in self._node.keys.pseudonyms(kind, told)]
-        return any(each.surrogate not in case.people for each in find_people(self._node.reader, names))
-
-    async def _write_anew(self, cases: list[Case], files: set[str]) -> None:
-        if "person.db" in files:
-            keys = [key for case in cases for key in case.keys]
-            people = [person for case in cases for person in case.people]
-
-            async def anew(transaction: Transaction) -> None:
-                await transaction.run(lambda connection: write_keys_anew(connection, keys, people))
-
-            await self._node.intake.writer.exclusive(anew)
-            await self._node.database.checkpoint_truncate()
-
-    async def _vacuum(self, _: list[Case], files: set[str]) -> None:
-        for name, database in self._databases().items():
-            if name in files:
-                await database.vacuum()
-                await database.checkpoint_truncate()

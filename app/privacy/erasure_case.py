@@ -41,9 +41,16 @@ class Case(msgspec.Struct):
     commitment: bytes
     facts: ErasureFacts
     people: list[int] = []
+    former: list[int] = []
+    """Numbers of an earlier epoch under which the vault still held something. Nothing leads to the events that bear
+    them, so they stay until they expire."""
     keys: list[int] = []
     """Keys of the people map that led to them."""
     ciphertexts: list[bytes] = []
+
+    @property
+    def numbers(self) -> list[int]:
+        return [*self.people, *self.former]
 
 
 def new_case(ids: Ids, opening: bytes, config: Config, folder: Path, now: int) -> Case:

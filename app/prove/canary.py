@@ -145,6 +145,7 @@ def logged_at_debug(folder: Path) -> Iterator[None]:
     before = root.level
     root.addHandler(handler)
     root.setLevel(logging.DEBUG)
+    logging.getLogger("personalize").debug("everything is logged here, at the most talkative")
     try:
         yield
     finally:
