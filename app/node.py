@@ -44,6 +44,7 @@ from store.moves import Moves, check_ring, note_ring
 from store.person import PersonStore
 from store.requests import Requests
 from store.search_index import SearchIndex
+from store.sensitive import Sensitive
 from store.shop import ShopStore, open_shop
 from store.suppression import Suppression
 from store.vault import VaultStore, open_vault
@@ -245,7 +246,10 @@ async def _open_stores(node: Node, stack: AsyncExitStack) -> None:
         note_ring(transaction, node.keys)
     node.moves = Moves(reader, node.keys, node.vault)
     node.shop = await stack.enter_async_context(
-        open_shop(folder / "shop.db", items_at_most=config.node.items_at_most, cache_mb=cache, max_pages=pages)
+        open_shop(
+            folder / "shop.db", items_at_most=config.node.items_at_most, cache_mb=cache, max_pages=pages,
+            sensitive=Sensitive(config.privacy.sensitive),
+        )
     )
     node.staff = Staff(await stack.enter_async_context(open_admin(folder / "admin.db", max_pages=pages)), config.admin)
 

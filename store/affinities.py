@@ -12,6 +12,7 @@ import numpy as np
 from store.columns import Words
 from store.price_bands import BANDS
 from store.records import Floats, Ints
+from store.sensitive import Sensitive
 
 AFFINITY_KINDS = ("category", "brand", "band", "category_band")
 """The rows of `Catalogue.affinity_codes` and `Catalogue.affinity_of`, in this order."""
@@ -20,7 +21,10 @@ AFFINITY_KINDS = ("category", "brand", "band", "category_band")
 class AffinityNames:
     """Codes of categories, top categories and brands, and where each affinity key lies."""
 
-    def __init__(self) -> None:
+    def __init__(self, sensitive: Sensitive) -> None:
+        self._sensitive = sensitive
+        self.unspoken: set[str] = set()
+        """Keys that nobody may be fond of: of sensitive categories."""
         self.categories, self.tops, self.brands = Words(), Words(), Words()
         self.below: dict[str, list[int]] = {}
         """Category path -> codes of it and of all below it."""
@@ -33,6 +37,8 @@ class AffinityNames:
         if code < 0 and name:
             code = self.categories.code(name)
             self._places["category:" + name] = (0, code)
+            if self._sensitive.path(path):
+                self.unspoken.add("category:" + name)
             for depth in range(1, len(path) + 1):
                 self.below.setdefault("/".join(path[:depth]), []).append(code)
         return code
@@ -44,6 +50,8 @@ class AffinityNames:
             code = self.tops.code(name)
             for band in range(BANDS):
                 self._places[f"category_band:{name}|{band}"] = (3, code * BANDS + band)
+            if self._sensitive.path((name,)):
+                self.unspoken.update(f"category_band:{name}|{band}" for band in range(BANDS))
         return code
 
     def brand(self, name: str) -> int:

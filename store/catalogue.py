@@ -18,6 +18,7 @@ from store.columns import FIRST_CAPACITY, AttributeColumns, Column, Words
 from store.fragment import fragment_of
 from store.price_bands import PriceBands
 from store.records import Floats, Ints, Item, Mask
+from store.sensitive import Sensitive
 
 EVERYWHERE = np.uint64(0xFFFF_FFFF_FFFF_FFFF)
 REGIONS_AT_MOST = 63
@@ -42,7 +43,9 @@ class CatalogueFull(ValueError):
 class Catalogue:
     """The live columns. Numbers are dense from 0; a deleted item keeps its row and is never servable."""
 
-    def __init__(self, *, attributes_at_most: int = 256) -> None:
+    def __init__(self, *, attributes_at_most: int = 256, sensitive: Sensitive | None = None) -> None:
+        """`sensitive`: which products nothing is learned from; the list that ships where None."""
+        self._denied = sensitive or Sensitive()
         self.size = 0
         self.version = 0
         """Counts the changes."""
@@ -61,9 +64,10 @@ class Catalogue:
         self._brand = Column(np.int32, -1)
         self._availability = Column(np.int32, -1)
         self._servable = Column(np.bool_, False)
+        self._sensitive = Column(np.bool_, False)
         self._regions = Column(np.uint64, 0)
         self._bands = PriceBands()
-        self._names = AffinityNames()
+        self._names = AffinityNames(self._denied)
         self._availabilities, self._region_words = Words(), Words()
         self._region_masks: dict[str, tuple[int, Mask]] = {}
 
@@ -108,6 +112,11 @@ class Catalogue:
     def servable(self) -> Mask:
         """In stock (or to be ordered ahead), not hidden, not deleted."""
         return self._servable.values[: self.size]
+
+    @property
+    def sensitive(self) -> Mask:
+        """Nothing may be learned of a person from this item (store/sensitive.py)."""
+        return self._sensitive.values[: self.size]
 
     @property
     def regions(self) -> NDArray[np.uint64]:
@@ -197,7 +206,10 @@ class Catalogue:
     # ---- affinities: one naming for what events teach and for what scores look up
 
     def affinity_keys(self, number: int) -> tuple[str, ...]:
-        """What liking this item says: "category:shoes/running", "brand:Alder", "band:3", "category_band:shoes|3"."""
+        """What liking this item says: "category:shoes/running", "brand:Alder", "band:3", "category_band:shoes|3";
+        nothing for a sensitive one."""
+        if self._sensitive.values[number]:
+            return ()
         return self._names.keys(
             int(self._category.values[number]),
             int(self._brand.values[number]),
@@ -210,9 +222,19 @@ class Catalogue:
         return self._names.key(kind, code)
 
     def affinity_codes(self, items: Ints) -> tuple[Ints, Ints, Ints, Ints]:
-        """Codes of these items' keys, [len(items)] for each of AFFINITY_KINDS; -1 for none."""
+        """Codes of these items' keys, [len(items)] for each of AFFINITY_KINDS; -1 for none and for sensitive ones."""
         bands, tops = self.band.take(items), self.top_category.take(items)
-        return self.category.take(items), self.brand.take(items), bands, category_bands(tops, bands)
+        codes = self.category.take(items), self.brand.take(items), bands, category_bands(tops, bands)
+        hidden = self.sensitive.take(items)
+        if hidden.any():
+            for column in codes:
+                column[hidden] = -1
+        return codes
+
+    @property
+    def unspoken_keys(self) -> set[str]:
+        """Affinity keys of sensitive categories: not learned, and left out where an earlier list let them be."""
+        return self._names.unspoken
 
     def affinity_of(self, items: Ints, affinities: Mapping[str, float]) -> Floats:
         """What a visitor's affinities say of these items, a row for each of AFFINITY_KINDS, [4, len(items)]."""
@@ -278,6 +300,7 @@ class Catalogue:
         self._top_category.values[number] = top
         self._brand.values[number] = self._names.brand(item.brand)
         self._availability.values[number] = self._availabilities.code(item.availability)
+        self._sensitive.values[number] = self._denied.item(item)
         self._servable.values[number] = item.availability != "out_of_stock" and not item.hidden
         self._regions.values[number] = self._region_bits(item.regions)
         self._bands.put(number, top, price, self.size)
@@ -298,7 +321,7 @@ class Catalogue:
 
     def _item_columns(self) -> Iterator[Column[Any]]:
         yield from (self._price, self._published, self._category, self._top_category, self._brand, self._availability)
-        yield from (self._servable, self._regions, self._bands.column)
+        yield from (self._servable, self._sensitive, self._regions, self._bands.column)
 
     def _reserve(self, size: int) -> None:
         missing = size - self.size

@@ -13,6 +13,7 @@ from store.catalogue import Catalogue, CatalogueFull
 from store.database import Database, Transaction, open_database, open_reader
 from store.records import Item
 from store.search_index import SearchIndex, searched_fields
+from store.sensitive import Sensitive
 
 _encode = msgspec.msgpack.Encoder().encode
 _PER_QUERY = 500
@@ -20,18 +21,25 @@ _PER_QUERY = 500
 
 @asynccontextmanager
 async def open_shop(
-    path: Path, *, items_at_most: int = 1_000_000, attributes_at_most: int = 256, cache_mb: int = 16, max_pages: int = 0
+    path: Path,
+    *,
+    items_at_most: int = 1_000_000,
+    attributes_at_most: int = 256,
+    cache_mb: int = 16,
+    max_pages: int = 0,
+    sensitive: Sensitive | None = None,
 ) -> AsyncIterator[ShopStore]:
     """Open shop.db, with the live catalogue and its search index loaded."""
     async with open_database(path, "shop", cache_mb=cache_mb, max_pages=max_pages) as database:
-        shop = ShopStore(database, Catalogue(attributes_at_most=attributes_at_most), items_at_most)
+        catalogue = Catalogue(attributes_at_most=attributes_at_most, sensitive=sensitive)
+        shop = ShopStore(database, catalogue, items_at_most)
         await shop._load()
         yield shop
 
 
-def read_catalogue(path: Path) -> Catalogue:
+def read_catalogue(path: Path, sensitive: Sensitive | None = None) -> Catalogue:
     """The catalogue of a shop.db as it stands, for a process of its own such as a training."""
-    catalogue = Catalogue()
+    catalogue = Catalogue(sensitive=sensitive)
     with closing(open_reader(path)) as reader:
         for number, body in reader.execute("SELECT number, body FROM items ORDER BY number"):
             catalogue.load(number, body)

@@ -111,7 +111,7 @@ async def test_three_made_up_visitors_with_a_thousand_orders_count_as_three_buye
             for fake in range(3):
                 assert await buy(client, node, f"fake-{fake}", public, "S3", times=300) > 100
     config = parse_config({"privacy": LEARN})
-    data, _ = await asyncio.to_thread(read_dataset, config, tmp_path / "data", len(ITEMS), Clock())
+    data, _ = await asyncio.to_thread(read_dataset, config, tmp_path / "data", np.zeros(len(ITEMS), np.bool_), Clock())
     popularity = distinct_people(data.person[data.bought], data.item[data.bought], len(ITEMS))
     assert popularity[:4].tolist() == [9, 6, 4, 4]
     assert np.bincount(data.person).max() <= config.training.max_items_browser

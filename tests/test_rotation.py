@@ -35,7 +35,9 @@ def at(node: Node, seconds: float) -> None:
 
 def visitor(node: Node, anon: str = ANON) -> Visitor:
     """What the ranking is told of somebody who says nothing new."""
-    reader = VisitorReader(lambda: node.gatekeeper, node.keys, node.person, node.vault, node.config.features)
+    reader = VisitorReader(
+        lambda: node.gatekeeper, node.keys, node.person, node.vault, node.config.features, node.catalogue
+    )
     return reader.read(Claim(anon=anon), ConsentSignal(), node.clock.now())[0]
 
 

@@ -61,6 +61,7 @@ class Config(msgspec.Struct, frozen=True, kw_only=True):
         """Problems that only show across settings."""
         found = [f"consent.{setting}: {sentence}" for setting, sentence in self.consent.problems()]
         found += [f"server.{setting}: {sentence}" for setting, sentence in self.server.problems()]
+        found += [f"privacy.{setting}: {sentence}" for setting, sentence in self.privacy.problems()]
         found += [
             f"training.weights.{name}: no such event{suggest(name, EVENT_NAMES)}"
             for name in self.training.weights

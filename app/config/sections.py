@@ -8,6 +8,8 @@ from typing import Annotated, Literal
 import msgspec
 from msgspec import Meta
 
+from store.sensitive import SENSITIVE_WORDS, words_of
+
 Positive = Annotated[int, Meta(ge=1)]
 Days = Annotated[float, Meta(gt=0, le=36_500)]
 
@@ -85,6 +87,16 @@ class PrivacyOptions(msgspec.Struct, frozen=True):
     learned: Literal["off", "exact"] = "off"
     """`off`: only content vectors of the catalogue are trained. `exact`: learned from people's behaviour as it is,
     for generated or public data only, until differential privacy arrives."""
+    sensitive: list[str] = msgspec.field(default_factory=lambda: list(SENSITIVE_WORDS))
+    """Categories nothing is learned from: words of a step, or paths from the top ("beauty/intimate care")."""
+
+    def problems(self) -> list[tuple[str, str]]:
+        """What cannot be meant, as (setting, sentence)."""
+        return [
+            ("sensitive", f"expected a word or a path of categories such as 'beauty/intimate care' (it is {entry!r})")
+            for entry in self.sensitive
+            if not all(words_of(step) for step in entry.split("/"))
+        ]
 
 
 class RetentionOptions(msgspec.Struct, frozen=True):

@@ -202,7 +202,8 @@ class Preparation:
         else:
             draft.lines = self._lines(items)
             if not draft.lines and draft.name in _ABOUT_ITEMS:
-                return DropReason.UNKNOWN_ITEM
+                known = any(self._catalogue.number(item.item_id) is not None for item in items)
+                return DropReason.SENSITIVE if known else DropReason.UNKNOWN_ITEM
         if draft.name == "user_engagement":
             draft.value = params.engagement_time_msec or 0.0
         elif draft.name == "search" and params.search_term:
@@ -212,15 +213,20 @@ class Preparation:
         return draft
 
     def _lines(self, items: list[LineOnWire]) -> tuple[Line, ...]:
-        """Distinct known items."""
+        """Distinct known items that may be learned from."""
         if len(items) == 1:
-            number = self._catalogue.number(items[0].item_id)
+            number = self._number(items[0])
             return () if number is None else (Line(number),)
-        numbers = dict.fromkeys(self._catalogue.number(item.item_id) for item in items)
+        numbers = dict.fromkeys(self._number(item) for item in items)
         return tuple(Line(number) for number in numbers if number is not None)
 
+    def _number(self, item: LineOnWire) -> int | None:
+        """An item's number; None where it is unknown or sensitive: neither log, profile nor vault hear of it."""
+        number = self._catalogue.number(item.item_id)
+        return None if number is None or self._catalogue.sensitive[number] else number
+
     def _order_lines(self, items: list[LineOnWire]) -> tuple[Line, ...]:
-        known = ((self._catalogue.number(item.item_id), item) for item in items)
+        known = ((self._number(item), item) for item in items)
         return tuple(
             Line(number, 1.0 if item.quantity is None else item.quantity, item.price)
             for number, item in known

@@ -39,6 +39,7 @@ class DropReason(StrEnum):
     NO_CONSENT = "no_consent"
     NO_VISITOR = "no_visitor"
     UNKNOWN_ITEM = "unknown_item"
+    SENSITIVE = "sensitive"
     REJECTED = "rejected"
     ERASED = "erased"
 

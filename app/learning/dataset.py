@@ -84,10 +84,13 @@ class DatasetBuilder:
         since: float,
         max_items_per_person: int,
         max_by_trust: Mapping[int, int] | None = None,
+        sensitive: Mask | None = None,
     ) -> None:
         """`max_by_trust`: so many interactions of a person that are trusted up to this much (LoggedEvent.trust) count,
-        the newest; whoever can make visitors up, can make up little with each."""
+        the newest; whoever can make visitors up, can make up little with each. `sensitive`, [items]: left out, also
+        where an earlier list let them be collected."""
         self._items = items
+        self._sensitive = sensitive
         self._weights = weights
         self._since = since
         self._bound = max_items_per_person
@@ -139,6 +142,8 @@ class DatasetBuilder:
                    ("basket", "i4"), ("region", "i4"), ("trust", "i1")],
         )  # fmt: skip
         self._rows.clear()
+        if self._sensitive is not None:
+            rows = rows[~self._sensitive[rows["item"]]]
         rows = rows[np.argsort(rows["at"], kind="stable")]
         for trust, most in self._bounds.items():
             little = np.flatnonzero(rows["trust"] <= trust)

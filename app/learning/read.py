@@ -14,17 +14,18 @@ from store.database import open_reader
 from store.event_log import SqliteEventLog
 from store.keys import open_keys
 from store.person import PersonStore
-from store.records import Purpose
+from store.records import Mask, Purpose
 from store.vault import open_vault
 
 DAY = 86_400
 
 
-def read_dataset(config: Config, folder: Path, items: int, clock: Clock) -> tuple[Dataset, float]:
+def read_dataset(config: Config, folder: Path, sensitive: Mask, clock: Clock) -> tuple[Dataset, float]:
     """Everything that may be learned from, and the time it is as of (the clock's, or the latest event's).
 
-    With `learned = "off"` nothing about people is read at all.
+    `sensitive`, [items]: items nothing is learned from. With `learned = "off"` nothing about people is read at all.
     """
+    items = len(sensitive)
     builder, now = DatasetBuilder(items=items, weights={}, since=0, max_items_per_person=1), clock.now()
     person_file = folder / "person.db"
     if config.privacy.learned == "off" or not person_file.is_file():
@@ -40,6 +41,7 @@ def read_dataset(config: Config, folder: Path, items: int, clock: Clock) -> tupl
             since=now - options.window_days * DAY,
             max_items_per_person=options.max_items_per_person,
             max_by_trust={1: options.max_items_browser, 2: options.max_items_signed_in},
+            sensitive=sensitive,
         )
         consents = _in_force(config, people, now)
         for _, event in log.scan():

@@ -26,6 +26,7 @@ from store.clock import Clock
 from store.generation import generations, matrix_arrays, prune, publish, write_generation
 from store.index import VectorIndex
 from store.records import Floats
+from store.sensitive import Sensitive
 from store.shop import read_catalogue
 
 Progress = Callable[[str, float], None]
@@ -193,10 +194,10 @@ def _index(draft: Draft, name: str, vectors: Floats, rows: NDArray[np.int64]) ->
 
 
 def _draft(config: Config, folder: Path) -> Draft:
-    catalogue = read_catalogue(folder / "shop.db")
+    catalogue = read_catalogue(folder / "shop.db", Sensitive(config.privacy.sensitive))
     if not catalogue.size:
         raise NothingToLearn("the catalogue is empty; import items first")
-    dataset, now = read_dataset(config, folder, catalogue.size, Clock())
+    dataset, now = read_dataset(config, folder, catalogue.sensitive, Clock())
     return Draft(config, catalogue, dataset, now)
 
 

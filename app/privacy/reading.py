@@ -17,6 +17,7 @@ from store.keys import open_keys
 from store.moves import Moves
 from store.person import PersonStore
 from store.requests import Requests
+from store.sensitive import Sensitive
 from store.shop import open_shop
 from store.suppression import Suppression
 from store.vault import open_vault
@@ -44,6 +45,11 @@ async def open_for_reading(config: Config, config_path: Path) -> AsyncIterator[N
         node.vault = await stack.enter_async_context(open_vault(node.folder / "vault.db", node.keys, cache_mb=4))
         node.moves = Moves(node.reader, node.keys, node.vault)
         node.shop = await stack.enter_async_context(
-            open_shop(node.folder / "shop.db", items_at_most=config.node.items_at_most, cache_mb=4)
+            open_shop(
+                node.folder / "shop.db",
+                items_at_most=config.node.items_at_most,
+                cache_mb=4,
+                sensitive=Sensitive(config.privacy.sensitive),
+            )
         )
         yield node

@@ -31,7 +31,7 @@ class Asking:
     def __init__(self, node: Node) -> None:
         self._node = node
         self._visitors = VisitorReader(
-            lambda: node.gatekeeper, node.keys, node.person, node.vault, node.config.features
+            lambda: node.gatekeeper, node.keys, node.person, node.vault, node.config.features, node.catalogue
         )
 
     def visitor(

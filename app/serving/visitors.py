@@ -5,10 +5,12 @@ from __future__ import annotations
 from collections.abc import Callable
 
 from app.features.options import FeatureOptions
+from app.features.sensitive import without_sensitive
 from app.features.visitor import visitor_of
 from app.privacy.gatekeeper import ConsentSignal, Decision, Gate
 from app.privacy.identity import Claim, Persons, bound_by, persons_of
 from plugins.contract import Visitor
+from store.catalogue import Catalogue
 from store.keys import KeyRing
 from store.person import PersonStore
 from store.records import PersonRow, Purpose
@@ -24,13 +26,20 @@ class VisitorReader:
     """
 
     def __init__(
-        self, gate: Callable[[], Gate], keys: KeyRing, person: PersonStore, vault: VaultStore, features: FeatureOptions
+        self,
+        gate: Callable[[], Gate],
+        keys: KeyRing,
+        person: PersonStore,
+        vault: VaultStore,
+        features: FeatureOptions,
+        catalogue: Catalogue,
     ) -> None:
         self._gate = gate
         self._keys = keys
         self._person = person
         self._vault = vault
         self._features = features
+        self._catalogue = catalogue
 
     def read(self, claim: Claim, signal: ConsentSignal, now: float) -> tuple[Visitor, Decision]:
         """The visitor behind a claim, and the decision that says what of them may be used.
@@ -43,7 +52,8 @@ class VisitorReader:
         purchases = None
         if int(decision.purposes) & _PURCHASES:
             purchases = self._vault.read(row.surrogate, Purpose.PURCHASES, decision.purposes)
-        return visitor_of(row, decision, purchases, now, self._features), decision
+        visitor = visitor_of(row, decision, purchases, now, self._features)
+        return without_sensitive(visitor, self._catalogue), decision
 
     def row(self, claim: Claim, signal: ConsentSignal, now: float) -> tuple[PersonRow | None, Decision]:
         """The row that speaks, read only as far as the signal could allow, and the decision."""
@@ -67,7 +77,7 @@ class VisitorReader:
         return self._find(persons, persons.visit, wanted)
 
     def _find(self, persons: Persons, pseudonym: bytes | None, wanted: Purpose) -> PersonRow | None:
-        """Under the current pseudonym, else under the previous epoch's, where who has not come back since still lies."""
+        """Under the current pseudonym, else under the previous epoch's, where who has not come back since still is."""
         if pseudonym is None:
             return None
         row = self._person.read(pseudonym, wanted)
