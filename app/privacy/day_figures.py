@@ -4,8 +4,12 @@ from __future__ import annotations
 
 import asyncio
 import secrets
+from array import array
 from contextlib import closing
 from time import perf_counter
+
+import numpy as np
+from numpy.typing import NDArray
 
 from app.node import Node
 from app.privacy.counting import REPORTS, SEARCHED, DayCount
@@ -26,7 +30,7 @@ async def publish_day(node: Node, day: int) -> None:
     options = node.config.retention
     with closing(open_reader(node.database.path, cache_mb=2)) as reader:
         count = await _counted(node, reader, day)
-        allowed = await _allowed(node, reader, count.people().tolist())
+        allowed = await _allowed(node, reader, await asyncio.to_thread(count.people))
     figures = await asyncio.to_thread(
         count.figures, day, allowed, {"": options.people_at_least, SEARCHED: options.searches_people_at_least},
         options.cells_per_person, secrets.randbits(64),
@@ -56,16 +60,16 @@ async def _counted(node: Node, reader: Connection, day: int) -> DayCount:
             return count
 
 
-async def _allowed(node: Node, reader: Connection, people: list[int]) -> list[int]:
+async def _allowed(node: Node, reader: Connection, people: NDArray[np.int64]) -> NDArray[np.int64]:
     """Whose decision in force lets them be counted, as the gatekeeper says."""
     store, now, nothing_said = PersonStore(reader), node.clock.now(), ConsentSignal()
-    allowed: list[int] = []
+    allowed = array("q")
     rest = Rest()
     for start in range(0, len(people), _ASKED):
         began = perf_counter()
-        for row in store.consents(people[start : start + _ASKED]):
+        for row in store.consents(people[start : start + _ASKED].tolist()):
             purposes = node.gatekeeper.allow(nothing_said, row, now).purposes
             if row.consent & int(purposes) & Purpose.TRAINING:
                 allowed.append(row.surrogate)
         await rest.after(perf_counter() - began)
-    return allowed
+    return np.frombuffer(allowed, np.int64)

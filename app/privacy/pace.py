@@ -8,9 +8,10 @@ from time import perf_counter
 SLICE_SECONDS = 0.005
 """What a slice may work; sizes aim at half of it, so that few are longer. Waiting for the disk is not work: it is the
 same for every commit, and holds nobody up but the writer."""
-_LATE_SECONDS = 0.003
+_LATE_SECONDS = 0.002
 """An event loop this late is busy answering shoppers."""
-_MOST_RESTS = 16.0
+_LEAST_RESTS, _MOST_RESTS = 4.0, 16.0
+"""Of the length of the slice before."""
 _LONGEST_REST = 0.1
 """However starved the machine is, the sweep goes on."""
 
@@ -42,10 +43,10 @@ def work_of(cpu_seconds: float, seconds: float) -> float:
 
 
 class Rest:
-    """The pause after each slice: twice as long as the slice took, and longer while the event loop is busy."""
+    """The pause after each slice: four times as long as the slice took, and longer while the event loop is busy."""
 
     def __init__(self) -> None:
-        self._times = 2.0
+        self._times = _LEAST_RESTS
 
     async def after(self, seconds: float) -> None:
         """Leave the machine to the others for a while, after a slice of so many seconds."""
@@ -56,4 +57,4 @@ class Rest:
         if late > _LATE_SECONDS:
             self._times = min(2 * self._times, _MOST_RESTS)
         else:
-            self._times = max(0.9 * self._times, 2.0)
+            self._times = max(0.9 * self._times, _LEAST_RESTS)
