@@ -9,7 +9,7 @@ from types import TracebackType
 
 # These log what they are given (bound SQL parameters, request targets) when turned up: pinned above DEBUG.
 TALKATIVE = ("aiosqlite", "asyncio", "hypercorn", "hpack", "h2", "h11")
-OURS = ("store.faults", "app.config", "app.node", "app.serve", "plugins.loading")
+OURS = ("store.faults", "app.config", "app.node", "app.serve", "plugins.answers", "plugins.loading")
 """Whose errors speak of files, settings and plugins, and never quote a request."""
 Raised = tuple[type[BaseException], BaseException, TracebackType | None] | tuple[None, None, None]
 

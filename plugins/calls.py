@@ -22,6 +22,18 @@ class PluginFailed(RuntimeError):
     """A hook that may not be left out failed; the message names plugin and hook, the cause is chained."""
 
 
+FAILING: dict[str, str] = {
+    "reject_event": "the event is refused",
+    "keep": "no items are shown while it fails",
+    "consent_signal": "nothing is permitted",
+    "retention": "nothing is swept while it fails",
+    "personal_data": "what it keeps is not known",
+    "person_erased": "the erasure stays open",
+    "background": "the process ends",
+}
+"""What a failure of a hook that may not be left out leads to, for the log (hookspecs.py promises it)."""
+
+
 class Call:
     """One plugin's implementation of one hook."""
 
@@ -71,8 +83,9 @@ class Call:
         if now - self._logged >= LOG_EVERY_SECONDS:
             self._logged = now
             log.error(
-                "plugins.%s: %s failed (%d of %d calls so far); it is left out",
-                self.plugin, self.hook, self.failures, self.calls, exc_info=error,
+                "plugins.%s: %s failed (%d of %d calls so far); %s",
+                self.plugin, self.hook, self.failures, self.calls, FAILING.get(self.hook, "it is left out"),
+                exc_info=error,
             )  # fmt: skip
 
 

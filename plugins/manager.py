@@ -12,10 +12,11 @@ import numpy as np
 import pluggy
 
 from plugins import hookspecs
+from plugins.answers import WrongAnswer, checked_items, checked_order, checked_scores, shape_of
 from plugins.calls import Call, PluginFailed
 from plugins.consent_strings import NOTHING, Permits
 from plugins.consent_strings import strictest as strictest_of
-from plugins.contract import NO_ITEMS, Candidates, Context, Floats, Ints, Mask
+from plugins.contract import Candidates, Context, Floats, Ints, Mask
 from plugins.ladder import DataKind, RetentionPolicy, strictest
 from plugins.loading import Found, PluginProblems, find_plugin, first_line, options_of
 from plugins.verify import hook_arguments, register, verify_hooks
@@ -95,7 +96,7 @@ class Plugins:
         for call in self.calls["retrieve"]:
             if names is None or call.dropped_in or call.plugin in names:
                 items = call.or_none(context, limit)
-                if items is not None and (items := _checked_items(call, items, context.catalogue.size)) is not None:
+                if items is not None and (items := checked_items(call, items, context.catalogue.size)) is not None:
                     proposals[call.plugin] = items[:limit]
         return proposals
 
@@ -105,12 +106,14 @@ class Plugins:
         Raises PluginFailed when a plugin fails or answers with anything but a mask: rules fail closed.
         """
         kept = np.ones(len(candidates), np.bool_)
+        if not len(kept):  # an array made of nothing is no boolean one: a trap for plugins, and nothing to ask
+            return kept
         for call in self.calls["keep"]:
             mask = call.or_raise(candidates, context)
             if mask is None:
                 continue
             if not isinstance(mask, np.ndarray) or mask.dtype != np.bool_ or mask.shape != kept.shape:
-                wrong = TypeError(f"keep must answer a boolean mask of {len(candidates)}, got {_shape(mask)}")
+                wrong = WrongAnswer(f"keep must answer a boolean mask of {len(candidates)}, got {shape_of(mask)}")
                 call.failed(wrong)
                 raise PluginFailed(f"plugins.{call.plugin}: {wrong}")
             if dropped is not None:
@@ -133,7 +136,7 @@ class Plugins:
             scores = call.or_none(candidates, context)
             if scores is None:
                 continue
-            if _checked_scores(call, scores, len(candidates)):
+            if checked_scores(call, scores, len(candidates)):
                 parts[call.plugin] = part = (scores * np.float32(weight)).astype(np.float32, copy=False)
                 total += part
         # The sum is finite only if every part is (or is so large that no score would be).
@@ -145,7 +148,7 @@ class Plugins:
         whole = {plugin: part for plugin, part in parts.items() if np.isfinite(part).all()}
         for call in self.calls["score"]:
             if call.plugin in parts and call.plugin not in whole:
-                call.failed(ValueError("score answered numbers that are not finite"))
+                call.failed(WrongAnswer("score answered numbers that are not finite"))
         return sum(whole.values(), np.zeros(length, np.float32)), whole
 
     def arrange(self, ranked: Candidates, context: Context, names: Sequence[str] | None = None) -> Ints:
@@ -155,7 +158,7 @@ class Plugins:
         now = ranked
         for call in self._arrangers(names):
             positions = call.or_none(now, context)
-            if positions is not None and _checked_order(call, positions, len(now)):
+            if positions is not None and checked_order(call, positions, len(now)):
                 order = positions if order is None else order[positions]
                 now = ranked.select(order)
         return np.arange(len(ranked), dtype=np.int32) if order is None else order.astype(np.int32, copy=False)
@@ -212,7 +215,7 @@ class Plugins:
             if isinstance(answer, Permits):
                 answers.append(answer)
             elif answer is not None:
-                call.failed(TypeError(f"consent_signal must answer Permits, got {_shape(answer)}"))
+                call.failed(WrongAnswer(f"consent_signal must answer Permits, got {shape_of(answer)}"))
                 answers.append(NOTHING)
         return strictest_of(answers)
 
@@ -224,7 +227,7 @@ class Plugins:
             if isinstance(policy, RetentionPolicy):
                 policies.append(policy)
             elif policy is not None:
-                wrong = TypeError(f"retention must answer a RetentionPolicy, got {_shape(policy)}")
+                wrong = WrongAnswer(f"retention must answer a RetentionPolicy, got {shape_of(policy)}")
                 call.failed(wrong)
                 raise PluginFailed(f"plugins.{call.plugin}: {wrong}")
         return strictest(policies)
@@ -262,43 +265,3 @@ class Plugins:
         by_name = {call.plugin: call for call in calls}
         dropped_in = [call for call in calls if call.dropped_in and call.plugin not in names]
         return [by_name[name] for name in names if name in by_name] + dropped_in
-
-
-def _checked_items(call: Call, items: object, size: int) -> Ints | None:
-    if not isinstance(items, np.ndarray) or items.ndim != 1 or (len(items) and items.dtype.kind not in "iu"):
-        call.failed(TypeError(f"retrieve must answer a flat array of item numbers, got {_shape(items)}"))
-        return None
-    if len(items) == 0:
-        return NO_ITEMS
-    items = items.astype(np.int32, copy=False)
-    # Seen as unsigned a negative number is a huge one: one look finds both.
-    if int(np.maximum.reduce(items.view(np.uint32))) >= size:
-        call.failed(ValueError(f"retrieve answered an item number outside 0..{size - 1}"))
-        return None
-    return items
-
-
-def _checked_scores(call: Call, scores: object, length: int) -> bool:
-    if isinstance(scores, np.ndarray) and scores.shape == (length,) and scores.dtype.kind in "fiub":
-        return True
-    call.failed(TypeError(f"score must answer {length} floats, got {_shape(scores)}"))
-    return False
-
-
-def _checked_order(call: Call, positions: object, length: int) -> bool:
-    if not isinstance(positions, np.ndarray) or positions.ndim != 1 or positions.dtype.kind not in "iu":
-        call.failed(TypeError(f"arrange must answer positions into the ranked items, got {_shape(positions)}"))
-        return False
-    if len(positions) == 0:
-        return True
-    if int(positions.min()) < 0 or int(positions.max()) >= length:
-        call.failed(ValueError(f"arrange answered a position outside 0..{length - 1}"))
-        return False
-    if np.bincount(positions, minlength=length).max() > 1:
-        call.failed(ValueError("arrange answered a position twice"))
-        return False
-    return True
-
-
-def _shape(value: object) -> str:
-    return f"{value.dtype} {value.shape}" if isinstance(value, np.ndarray) else type(value).__name__

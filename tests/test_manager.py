@@ -4,6 +4,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
+from app.logs import PlacesOnly
 from plugins.calls import PluginFailed
 from plugins.contract import NO_ITEMS, Candidates
 from plugins.loading import PluginProblems, dropped_in_names, shipped_names
@@ -188,6 +189,26 @@ def test_a_rule_that_does_not_answer_with_a_mask_fails_closed(tmp_path: Path, an
     plugins = load_plugins({"odd": {}}, folder)
     with pytest.raises(PluginFailed, match=r"plugins\.odd"):
         plugins.keep(candidates(1, 2), asking(small_catalogue()))
+
+
+def test_the_log_says_what_a_rule_should_have_answered_and_what_follows(
+    tmp_path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    folder = dropped_in(tmp_path, odd="    @hookimpl\n    def keep(self, candidates):\n        return [True, True]\n")
+    plugins = load_plugins({"odd": {}}, folder)
+    caplog.handler.setFormatter(PlacesOnly("%(message)s"))
+    with pytest.raises(PluginFailed):
+        plugins.keep(candidates(1, 2), asking(small_catalogue()))
+    assert "no items are shown" in caplog.text
+    assert "keep must answer a boolean mask of 2, got list" in caplog.text
+
+
+def test_rules_are_not_asked_about_nothing(tmp_path: Path) -> None:
+    answer = "np.array([item > 1 for item in candidates.items])"
+    body = f"    @hookimpl\n    def keep(self, candidates):\n        return {answer}\n"
+    plugins = load_plugins({"listed": {}}, dropped_in(tmp_path, listed=body))
+    assert plugins.keep(candidates(), asking(small_catalogue())).tolist() == []
+    assert plugins.keep(candidates(0, 2), asking(small_catalogue())).tolist() == [False, True]
 
 
 def test_all_rules_have_to_agree(tmp_path: Path) -> None:
