@@ -6,6 +6,7 @@ from collections.abc import Mapping
 
 import msgspec
 
+from app.serving.filter_language import FilterError, parse_filter
 from app.serving.options import PlacementOptions
 from plugins.loading import did_you_mean, shipped_names
 from plugins.manager import Plugins
@@ -92,12 +93,17 @@ def placements_of(configured: Mapping[str, PlacementOptions]) -> dict[str, Place
 
 
 def problems_of(configured: Mapping[str, PlacementOptions], plugins: Plugins) -> list[str]:
-    """What is wrong with the plugins that [placements.NAME] tables name, each with its TOML path.
+    """What is wrong with the plugins and filters of [placements.NAME] tables, each with its TOML path.
 
     A plugin that ships but is switched off is no mistake: the placement does without it.
     """
     problems: list[str] = []
     for name, options in configured.items():
+        if options.filter:
+            try:
+                parse_filter(options.filter)
+            except FilterError as error:
+                problems.append(f"placements.{name}.filter: {error}")
         asked = (
             ("retrieve", "retrieve", options.retrieve or ()),
             ("weights", "score", tuple(options.weights or ())),
