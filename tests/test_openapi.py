@@ -56,7 +56,8 @@ async def test_every_route_of_the_api_is_described_and_nothing_else(app: Starlet
         for method in route.methods or ()
         if method not in ("HEAD", "OPTIONS")
     }
-    described = {(path, method) for path, method, _ in operations(document)}
+    # Several actions of one route, such as /v1/privacy/requests/{id}:execute, are described one by one.
+    described = {(re.sub(r"(?<=}):\w+$", "", path), method) for path, method, _ in operations(document)}
     assert described == served
 
 

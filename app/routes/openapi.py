@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
@@ -92,7 +93,7 @@ def _describe(operation: Operation, schemas: Mapping[Any, dict[str, Any]]) -> di
 
 
 def _parameters(operation: Operation) -> list[dict[str, Any]]:
-    in_path = [part[1:-1].split(":")[0] for part in operation.path.split("/") if part.startswith("{")]
+    in_path = re.findall(r"{(\w+)", operation.path)
     return [
         *({"name": name, "in": "path", "required": True, "schema": {"type": "string"}} for name in in_path),
         *(
