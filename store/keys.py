@@ -5,7 +5,7 @@ from __future__ import annotations
 import hashlib
 import hmac
 import secrets
-from collections.abc import AsyncIterator, Iterable, Sequence
+from collections.abc import AsyncIterator, Iterable
 from contextlib import asynccontextmanager
 from pathlib import Path
 
@@ -14,40 +14,34 @@ from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 from cryptography.hazmat.primitives.ciphers.aead import AESGCM
 
 from store.api_keys import ApiKey, ApiKeys, Kind, new_key, row_of
+from store.data_keys import NONCE, DataKeys
 from store.database import Connection, Database, open_database, open_reader
 from store.epochs import Domain, Epochs, domains_of, epochs_of, new_epoch, proved_gone
 from store.faults import DatabaseUnreadable, KeysLost
-from store.removal import remove_rows
 
 __all__ = ["Domain", "KeyRing", "open_keys"]
 
 _NODE_KEY, _SIGNING_SECRET, _RECEIPT_KEY = 1, 2, 3
-_NONCE = 12
 _HOUR_MS = 3_600_000
-_PERSON_LOOKUP = 512
 
 
-class KeyRing:
+class KeyRing(DataKeys):
     """Every key in force. Epoch keys are random, derived from nothing, so that a destroyed one cannot come back."""
 
     def __init__(self, database: Database, reader: Connection, tenant: str, first_keys: dict[Kind, str]) -> None:
         self.path = database.path
-        self._database = database
-        self._reader = reader
         self._tenant = tenant
         self._epochs = Epochs(database.path, reader.execute("SELECT id, key, began FROM epoch_keys").fetchall())
         stored: dict[int, bytes] = dict(reader.execute("SELECT id, value FROM secrets").fetchall())
         if not {_NODE_KEY, _SIGNING_SECRET, _RECEIPT_KEY} <= stored.keys():
             raise DatabaseUnreadable(database.path, "lacks the node's own secrets; restore it from a backup")
-        self._node_key = AESGCM(stored[_NODE_KEY])
+        super().__init__(database, reader, AESGCM(stored[_NODE_KEY]))
         self._signing_secret = stored[_SIGNING_SECRET]
         self._receipt_key = Ed25519PrivateKey.from_private_bytes(stored[_RECEIPT_KEY])
         self._api_keys = ApiKeys(reader.execute("SELECT * FROM api_keys").fetchall())
         (self.ring,) = reader.execute("SELECT name FROM ring").fetchone()
         """Names this ring of keys."""
         self._unproved: list[bytes] = []  # keys just destroyed, until they are proved to be in no file
-        self.lent: dict[int, int] = {}
-        """Person -> who holds that person's data key until a move is finished (store/moves.py)."""
         self.first_keys = first_keys
         """API keys made at this very start, to be shown once; empty ever after."""
         self._take_current()
@@ -135,112 +129,15 @@ class KeyRing:
 
     def seal_note(self, about: bytes, plain: bytes) -> bytes:
         """What the node has to remember until something is finished, encrypted under the node key."""
-        nonce = secrets.token_bytes(_NONCE)
+        nonce = secrets.token_bytes(NONCE)
         return nonce + self._node_key.encrypt(nonce, plain, b"note|" + about)
 
     def open_note(self, about: bytes, sealed: bytes) -> bytes:
         """What `seal_note` sealed under the same heading. Raises DatabaseUnreadable."""
         try:
-            return self._node_key.decrypt(sealed[:_NONCE], sealed[_NONCE:], b"note|" + about)
+            return self._node_key.decrypt(sealed[:NONCE], sealed[NONCE:], b"note|" + about)
         except (InvalidTag, ValueError):
             raise DatabaseUnreadable(self._database.path, "does not fit what was sealed with it") from None
-
-    # ---- keys of people: whoever has none can be neither sealed nor read
-
-    async def ensure_data_keys(self, people: Iterable[int]) -> None:
-        """Make missing data keys, durable on return: call before anything sealed under them is committed."""
-        asked = sorted(set(people))
-        known: set[int] = set()
-        for start in range(0, len(asked), _PERSON_LOOKUP):
-            part = asked[start : start + _PERSON_LOOKUP]
-            marks = ",".join("?" * len(part))
-            rows = self._reader.execute(f"SELECT person FROM person_keys WHERE person IN ({marks})", part).fetchall()
-            known.update(person for (person,) in rows)
-        known.update(person for person in asked if person in self.lent and self.holds_data_key(self.lent[person]))
-        rows = [(person, self._wrap(person, AESGCM.generate_key(256))) for person in asked if person not in known]
-        if rows:
-            async with self._database.transaction() as transaction:
-                transaction.insert("INSERT OR IGNORE INTO person_keys(person, wrapped)", rows)
-
-    async def destroy_data_keys(self, people: Sequence[int]) -> bool:
-        """What was sealed under these people's keys can never be read again, in old copies of vault.db neither.
-
-        False = deleted, but a reader kept the write-ahead log from being emptied: the wrapped keys' bytes are still in
-        it until the next `checkpoint_truncate` says True.
-        """
-        holders = {*people, *(holder for person in people for holder in self._holders(person))}
-        await self.drop_data_keys(sorted(holders))
-        return await self._database.checkpoint_truncate()
-
-    async def erase_data_keys(self, people: Sequence[int]) -> int:
-        """Destroy these people's keys so that not even the person's number stays in the file; how many there were."""
-        holders = {*people, *(holder for person in people for holder in self._holders(person))}
-        async with self._database.transaction() as transaction:
-            return await transaction.run(
-                lambda connection: remove_rows(connection, "person_keys", "person", sorted(holders))
-            )
-
-    def wrapped_keys(self, people: Sequence[int]) -> list[bytes]:
-        """These people's keys as they lie in the file: what to look for after they were destroyed."""
-        marks = ",".join("?" * len(people))
-        rows = self._reader.execute(f"SELECT wrapped FROM person_keys WHERE person IN ({marks})", people).fetchall()
-        return [wrapped for (wrapped,) in rows]
-
-    @property
-    def database(self) -> Database:
-        """keys.db itself, for maintenance of the file."""
-        return self._database
-
-    def data_key(self, person: int) -> AESGCM | None:
-        """A person's cipher; None = never made or destroyed. Read anew each time: a cache would survive an erasure."""
-        key = self._unwrapped(person)
-        return None if key is None else AESGCM(key)
-
-    def holds_data_key(self, person: int) -> bool:
-        """Whether anything may be sealed for this person."""
-        found = self._reader.execute("SELECT 1 FROM person_keys WHERE person = ?", (person,)).fetchone()
-        return found is not None or (person in self.lent and self.holds_data_key(self.lent[person]))
-
-    def with_data_key(self, people: Sequence[int]) -> list[int]:
-        """Those of a few hundred people who have a key of their own."""
-        marks = ",".join("?" * len(people))
-        rows = self._reader.execute(f"SELECT person FROM person_keys WHERE person IN ({marks})", people).fetchall()
-        return [person for (person,) in rows]
-
-    async def copy_data_keys(self, moves: Iterable[tuple[int, int]]) -> None:
-        """Each (from, to): the second person gets the first one's data key, unless there is one; durable on return."""
-        rows = [(new, self._wrap(new, key)) for old, new in moves if (key := self._unwrapped(old)) is not None]
-        if rows:
-            async with self._database.transaction() as transaction:
-                transaction.insert("INSERT OR IGNORE INTO person_keys(person, wrapped)", rows)
-
-    async def drop_data_keys(self, people: Sequence[int]) -> None:
-        """Delete keys that were moved; the bytes go with the next truncation, as what they open is still held."""
-        marks = ",".join("?" * len(people))
-        await self._database.execute(f"DELETE FROM person_keys WHERE person IN ({marks})", people)
-
-    def _holders(self, person: int) -> list[int]:
-        """Whose key a person's is as long as a move is unfinished: destroying one means destroying it there."""
-        holders: list[int] = []
-        while (holder := self.lent.get(person)) is not None and holder not in holders:
-            holders.append(holder)
-            person = holder
-        return holders
-
-    def _unwrapped(self, person: int) -> bytes | None:
-        found = self._reader.execute("SELECT wrapped FROM person_keys WHERE person = ?", (person,)).fetchone()
-        if found is None:
-            holder = self.lent.get(person)
-            return None if holder is None else self._unwrapped(holder)
-        wrapped: bytes = found[0]
-        try:
-            return self._node_key.decrypt(wrapped[:_NONCE], wrapped[_NONCE:], _person_bytes(person))
-        except (InvalidTag, ValueError):
-            raise DatabaseUnreadable(self._database.path, "a person's key does not fit the node key") from None
-
-    def _wrap(self, person: int, key: bytes) -> bytes:
-        nonce = secrets.token_bytes(_NONCE)
-        return nonce + self._node_key.encrypt(nonce, key, _person_bytes(person))
 
     # ---- epochs
 
@@ -390,7 +287,3 @@ def stored_receipt_key(path: Path) -> bytes:
 
 def _holds_something(path: Path) -> bool:
     return path.exists() and path.stat().st_size > 0
-
-
-def _person_bytes(person: int) -> bytes:
-    return person.to_bytes(8, "big")
