@@ -9,9 +9,10 @@ from typing import Any, Literal
 
 from app.ingest.incoming import Incoming
 from app.ingest.meter import IngestMeter
-from app.ingest.recorder import Recorded, Recorder
+from app.ingest.recorder import Recorder
 from app.ingest.steps import Preparation
 from app.ingest.wire import BatchOnWire, BatchResult
+from app.ingest.work import Recorded
 from plugins.manager import Plugins
 from store.api_keys import ApiKey
 from store.clock import Clock

@@ -4,90 +4,38 @@ Event rows, features, counted ids and the position of the feature updater commit
 event is counted once, and whoever was told "accepted" finds it after any crash.
 """
 
-import asyncio
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from time import perf_counter
-from typing import NamedTuple
-
-import msgspec
 
 from app.features.options import FeatureOptions
-from app.ingest.incoming import Draft, Incoming
+from app.ingest.building import Builder
+from app.ingest.incoming import Incoming
 from app.ingest.known import Known, People
 from app.ingest.meter import IngestMeter
 from app.ingest.renewal import Renewals
+from app.ingest.repeated import Repeated
 from app.ingest.wire import DropReason, EventResult
-from app.privacy.gatekeeper import NOTHING, Decision, Gate
+from app.ingest.work import Recorded, Work
+from app.privacy.gatekeeper import NOTHING, Gate
 from app.privacy.pseudonyms import PseudonymOptions
 from plugins.manager import Plugins
 from store.catalogue import Catalogue
 from store.clock import Clock
-from store.consent_ledger import ConsentLedger, Decided, LedgerEntry, read_link, write_link
+from store.consent_ledger import ConsentLedger, read_link, write_link
 from store.database import Transaction
 from store.event_log import EventLog
 from store.keys import KeyRing
 from store.moves import Moves
 from store.person import PersonStore
-from store.records import VAULT, LoggedEvent, PersonRow, Purchase, Purpose
+from store.records import PersonRow
 from store.suppression import Suppression, Tombstone
-from store.vault import CATEGORY_NAMES, Entry, Place, Search, VaultStore
+from store.vault import VaultStore
 from store.withdrawals import note_withdrawals
 
 CONSUMER = "features"
 """The feature updater's name among the log's consumers."""
-_LASTING = int(Purpose.SESSION | Purpose.PROFILE)
-_SLICE_SECONDS = 0.001
-"""How long the event loop is kept from answering shoppers at a stretch."""
-_SIGN = {"purchase": 1.0, "refund": -1.0}
 _DAY_MS = 86_400_000
-Vaulted = dict[Purpose, list[Entry]]
-
-
-class Recorded(NamedTuple):
-    """What became of one batch; true once the transaction is committed."""
-
-    results: list[EventResult]
-    events: list[LoggedEvent]
-    gpc_honoured: bool
-    sealed_at: int
-    """Sequence number of its last event with something for the vault; 0 for none."""
-    entry: LedgerEntry | None = None
-    """Where the ledger has the decision that was told on its own."""
-    decided: Decided | None = None
-    withdrew: bool = False
-    """Something of the vault has to be emptied."""
-    moved: bool = False
-    """Something of the vault has to follow somebody who changed number."""
-
-
-@dataclass(slots=True)
-class _Work:
-    """One batch inside the group."""
-
-    incoming: Incoming
-    person: Known | None
-    decision: Decision
-    results: list[EventResult | None]
-    kept: list[Draft]
-    ids: list[int]
-    events: list[LoggedEvent]
-    sealed_at: int = 0
-    chose: tuple[Known, int] | None = None
-    """Who decided, and which of that person's decisions in this group it was."""
-
-
-class Pause:
-    """Lets the event loop answer shoppers in between."""
-
-    def __init__(self) -> None:
-        self._began = perf_counter()
-
-    async def now_and_then(self) -> None:
-        """To be called often: gives way once a slice of time is used up."""
-        if perf_counter() - self._began > _SLICE_SECONDS:
-            await asyncio.sleep(0)
-            self._began = perf_counter()
 
 
 class Recorder:
@@ -114,7 +62,8 @@ class Recorder:
         pseudonyms: PseudonymOptions,
     ) -> None:
         """`raw_events_days`: how long the log's days are kept; `dedup_days`: how long counted ids are."""
-        self._dedup_days = dedup_days
+        self._repeated = Repeated(person, keys, clock, dedup_days)
+        self._builder = Builder(vault, keys, catalogue, plugins, options)
         self._moves = moves
         self._pseudonyms = pseudonyms
         self._lent = False
@@ -123,11 +72,8 @@ class Recorder:
         self._ledger = ledger
         self._raw_days = raw_events_days
         self._log = log
-        self._vault = vault
         self._keys = keys
-        self._catalogue = catalogue
         self._gatekeeper = gatekeeper
-        self._plugins = plugins
         self._options = options
         self._clock = clock
         self._meter = meter
@@ -152,9 +98,9 @@ class Recorder:
             self._lent = True
             renewals.lend(self._keys)
         started = self._timed("consent_record", drafts, started)
-        await self._deduplicate(transaction, works)
+        await self._repeated.drop_repeated(transaction, works)
         started = self._timed("dedup", drafts, started)
-        await self._build(works)
+        await self._builder.build(works)
         started = self._timed("build_and_learn", drafts, started)
         moved = await self._write(transaction, works, people)
         self._timed("write", drafts, started)
@@ -203,17 +149,17 @@ class Recorder:
             return bool(incoming.choice.yes) or incoming.choice.state in ("granted", "session")
         return incoming.consent_update_ms is not None and bool(self._gatekeeper().decided(incoming.signal))
 
-    def _admit(self, incoming: Incoming, people: People) -> _Work:
+    def _admit(self, incoming: Incoming, people: People) -> Work:
         """The consent gate: signal and record together, and a decision the batch itself brings."""
         if incoming.choice is not None:
-            work = _Work(incoming, None, NOTHING, list(incoming.results), [], [], [])
+            work = Work(incoming, None, NOTHING, list(incoming.results), [], [], [])
             person = people.choose(incoming)
             work.chose = (person, len(person.decisions) - 1) if person is not None and person.decisions else None
             return work
         if not incoming.drafts:
-            return _Work(incoming, None, NOTHING, list(incoming.results), [], [], [])
+            return Work(incoming, None, NOTHING, list(incoming.results), [], [], [])
         person, decision = people.admit(incoming)
-        work = _Work(incoming, person, decision, list(incoming.results), [], [], [])
+        work = Work(incoming, person, decision, list(incoming.results), [], [], [])
         for draft in incoming.drafts:
             if draft.name == "consent_update":
                 work.results[draft.place] = EventResult(draft.id, "accepted")
@@ -223,107 +169,7 @@ class Recorder:
                 work.kept.append(draft)
         return work
 
-    async def _deduplicate(self, transaction: Transaction, works: list[_Work]) -> None:
-        """By the sender's id, under the person's pseudonym: an id says nothing about anyone else's events."""
-        event_hash = self._keys.event_hash
-        pause = Pause()
-        for work in works:
-            await pause.now_and_then()
-            if work.person is not None:
-                pseudonym = work.person.pseudonym
-                work.ids = [event_hash(pseudonym, draft.id, draft.sent_ms) for draft in work.kept]
-        self._drop_counted_before(works)
-        ids = [number for work in works for number in work.ids]
-        fresh = await self._person.fresh(transaction, ids, int(self._clock.now() // 86_400))
-        for work in works:
-            kept = []
-            for draft, number in zip(work.kept, work.ids, strict=True):
-                if number in fresh:
-                    fresh.discard(number)
-                    draft.counted = number
-                    kept.append(draft)
-                else:
-                    work.results[draft.place] = EventResult(draft.id, "duplicate")
-            work.kept = kept
-
-    def _drop_counted_before(self, works: list[_Work]) -> None:
-        """Soon after a rotation an event may be repeated that was counted under the previous epoch's keys."""
-        if self._clock.now() - self._keys.began() > self._dedup_days * 86_400:
-            return
-        earlier: dict[int, tuple[_Work, Draft]] = {}
-        for work in works:
-            before = work.incoming.persons.before.get(work.person.pseudonym) if work.person is not None else None
-            if before is not None:
-                epoch = self._keys.epoch - 1
-                for draft in work.kept:
-                    earlier[self._keys.event_hash(before, draft.id, draft.sent_ms, epoch)] = (work, draft)
-        for number in self._person.counted(list(earlier)):
-            work, draft = earlier[number]
-            place = work.kept.index(draft)
-            del work.kept[place], work.ids[place]
-            work.results[draft.place] = EventResult(draft.id, "duplicate")
-
-    async def _build(self, works: list[_Work]) -> None:
-        """Events as the log keeps them, refused by a plugin or learned from, in slices short enough for shoppers."""
-        await self._keys.ensure_data_keys(self._vault_owners(works))
-        pause = Pause()
-        for work in works:
-            person = work.person
-            for draft in work.kept:
-                assert person is not None
-                event = self._event(work, draft, person.row.surrogate)
-                refused = self._plugins.reject_event(event)
-                if refused is not None:
-                    work.results[draft.place] = EventResult(draft.id, "dropped", DropReason.REJECTED, refused)
-                    continue
-                person.learn(event, self._catalogue, self._plugins, self._options)
-                work.events.append(self._with_sealed(work, draft, event))
-                work.results[draft.place] = EventResult(draft.id, "accepted")
-                await pause.now_and_then()
-
-    def _event(self, work: _Work, draft: Draft, surrogate: int) -> LoggedEvent:
-        incoming, purposes = work.incoming, int(work.decision.purposes)
-        order = draft.name in _SIGN
-        lines = draft.lines if purposes & _LASTING and not order else ()
-        return LoggedEvent(
-            person=surrogate,
-            session=incoming.session,
-            at_ms=draft.at_ms,
-            name=draft.name,
-            purposes=purposes,
-            lines=lines,
-            affinities=draft.affinities if purposes & _LASTING else {},
-            value=draft.value if not order or work.decision.allows(Purpose.PURCHASES) else 0.0,
-            region=incoming.region,
-            placement=draft.placement,
-            request=draft.request,
-            trust=incoming.trust,
-            counted=draft.counted,
-        )
-
-    def _vault_owners(self, works: list[_Work]) -> set[int]:
-        return {
-            work.person.row.surrogate
-            for work in works
-            if work.person is not None and work.kept
-            if _location_allowed(work) or any(_vaulted(work, draft) for draft in work.kept)
-        }
-
-    def _with_sealed(self, work: _Work, draft: Draft, event: LoggedEvent) -> LoggedEvent:
-        entries = _vaulted(work, draft)
-        if not work.events and _location_allowed(work):
-            place = work.incoming.location
-            assert place is not None
-            entries[Purpose.LOCATION] = [Place(place.lat, place.lon, draft.at_ms // 1000)]
-        if not entries:
-            return event
-        sealed = {
-            CATEGORY_NAMES[category]: self._vault.seal(event.person, category, found)
-            for category, found in entries.items()
-        }
-        return msgspec.structs.replace(event, sealed=sealed)
-
-    async def _write(self, transaction: Transaction, works: list[_Work], people: People) -> bool:
+    async def _write(self, transaction: Transaction, works: list[Work], people: People) -> bool:
         """Whether something of the vault has to follow somebody who changed number."""
         events = [event for work in works for event in work.events]
         last = self._log.head()
@@ -365,29 +211,10 @@ class Recorder:
         for person, rows in traced.values():
             person.trace(rows, oldest, self._log.kept_days)
 
-    def _recorded(self, work: _Work, withdrew: bool) -> Recorded:
+    def _recorded(self, work: Work, withdrew: bool) -> Recorded:
         results = [result for result in work.results if result is not None]
         recorded = Recorded(results, work.events, work.decision.gpc_honoured, work.sealed_at, withdrew=withdrew)
         if work.chose is None:
             return recorded
         person, place = work.chose
         return recorded._replace(entry=person.entries[place], decided=person.decisions[place])
-
-
-def _location_allowed(work: _Work) -> bool:
-    return work.incoming.location is not None and work.decision.allows(Purpose.LOCATION)
-
-
-def _vaulted(work: _Work, draft: Draft) -> Vaulted:
-    """What of an event belongs in the vault and may go there; its place is the batch's and is added once."""
-    at, found = draft.at_ms // 1000, Vaulted()
-    if not work.decision.purposes & VAULT:
-        return found
-    if draft.search and work.decision.allows(Purpose.SEARCHES):
-        found[Purpose.SEARCHES] = [Search(draft.search, at)]
-    if draft.lines and draft.name in _SIGN and work.decision.allows(Purpose.PURCHASES):
-        sign, trust = _SIGN[draft.name], work.incoming.trust
-        found[Purpose.PURCHASES] = [
-            Purchase(line.item, sign * line.quantity, line.price, at, trust) for line in draft.lines
-        ]
-    return found
