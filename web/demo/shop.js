@@ -297,7 +297,7 @@ const describe = () => {
     ['Consent', STATES[visitor.consent]],
     ['Also remembered', (visitor.purposes || []).map((p) => ({ 'vault.purchases': 'purchases', 'vault.searches': 'searches' })[p]).join(', ') || 'nothing else'],
     ['Receipt', receipt ? 'no. ' + receipt.record_id + ', signed' : 'none on this page'],
-    ['Your id', visitor.anon ? visitor.anon.slice(0, 6) + '\u2026, random, replaced by a keyed one on arrival' : 'none'],
+    ['Your id', visitor.anon ? visitor.anon.slice(0, 6) + '\u2026, random, replaced by a keyed one on arrival' : visitor.session ? 'random, for this visit only' : 'none'],
   ];
   document.querySelector('[data-right=receipt]').hidden = !receipt;
   $('lens-you').replaceChildren(
