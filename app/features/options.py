@@ -48,7 +48,7 @@ class FeatureOptions(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_f
     session_items: Bound = 50
     session_affinities: Bound = 64
     profile_items: Bound = 100
-    profile_affinities: Bound = 128
+    profile_affinities: Bound = 64
     dismissed_items: Bound = 100
     extra_features: Bound = 64
     """Features of plugins."""

@@ -32,8 +32,8 @@ class SessionSettings:
     """
 
     last_items: int = 5
-    recent_sessions: int = 1500
-    neighbours: int = 500
+    recent_sessions: int = 500
+    neighbours: int = 100
     idf_weight: float = 1.0
     age_days: float = 30.0
     distance: float = 2.0
