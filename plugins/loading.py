@@ -28,7 +28,7 @@ import plugins
 MACHINERY = frozenset(
     {
         "answers", "best_first", "board", "calls", "consent_strings", "contract", "hookspecs", "ladder", "links",
-        "loading", "manager", "verify",
+        "loading", "manager", "model", "verify",
     }
 )  # fmt: skip
 

@@ -1,0 +1,55 @@
+"""What was learned across people and of the catalogue, as plugins ask it: one generation at a time."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Protocol
+
+from store.records import Floats, Ints
+
+if TYPE_CHECKING:
+    from scipy.sparse import csr_matrix
+
+
+class Model(Protocol):
+    """One generation of learned artefacts. Arrays are indexed by item number and have `size` rows; an artefact that
+    was not learned is None. Items numbered `size` or more came after the training."""
+
+    @property
+    def id(self) -> str: ...
+    @property
+    def size(self) -> int: ...
+    @property
+    def item_vectors(self) -> Floats | None:
+        """ALS item vectors, [size, d]; a row of zeros where the item had no behaviour."""
+
+    @property
+    def neighbours(self) -> csr_matrix | None:
+        """Item neighbours from everyone's histories, [size, size], top-k rows."""
+
+    @property
+    def together(self) -> csr_matrix | None:
+        """Bought together, from baskets, [size, size], top-k rows."""
+
+    def popularity(self, region: str) -> Floats | None:
+        """Distinct buyers in the static window, [size]; of the region where it has enough, else of everyone."""
+
+    def selling_now(self, region: str) -> Floats | None:
+        """Distinct buyers of the last days as logarithms, divided by the largest, [size], 0..1; regions as above."""
+
+    def trending(self, region: str) -> Floats | None:
+        """Recent rate against the usual one, [size]."""
+
+    def nearest_by_vector(self, vector: Floats, limit: int) -> tuple[Ints, Floats]:
+        """Items by inner product with a user vector: numbers and scores, best first."""
+
+    def user_vector(self, items: Ints, weights: Floats) -> Floats | None:
+        """Closed-form fold-in of a history, [d]; None where no item of it is known."""
+
+    def session_scores(self, viewed: Ints, limit: int) -> tuple[Ints, Floats]:
+        """Next-item scores of a visit (VMIS-kNN), newest item last: numbers and scores, best first."""
+
+    def content_vectors(self, items: Ints) -> Floats | None:
+        """Content vectors of any items, new ones included, [len(items), d_content], unit length."""
+
+    def nearest_by_content(self, vector: Floats, limit: int) -> tuple[Ints, Floats]:
+        """Items, new ones included, by content: numbers and cosine, best first."""
