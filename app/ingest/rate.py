@@ -1,8 +1,8 @@
 """Holds floods off without keeping addresses: a bucket per network prefix, known only by a hash of today's secret."""
 
 import hashlib
-import ipaddress
 import secrets
+import socket
 from collections import OrderedDict
 
 DAY = 86_400
@@ -48,11 +48,23 @@ def client_address(peer: str, forwarded: str, proxies: int) -> str:
     return hops[-proxies] if len(hops) >= proxies else peer
 
 
-def _prefix(address: str) -> bytes:
+_MAPPED = bytes(10) + b"\xff\xff"
+
+
+def packed(address: str) -> bytes:
+    """An address as 4 bytes, or 16 for IPv6 proper; empty for what is none."""
     try:
-        parsed = ipaddress.ip_address(address)
-    except ValueError:
-        return b"unknown"
-    if isinstance(parsed, ipaddress.IPv6Address) and parsed.ipv4_mapped:
-        parsed = parsed.ipv4_mapped
-    return parsed.packed[:3] if parsed.version == 4 else parsed.packed[:6]
+        return socket.inet_pton(socket.AF_INET, address)
+    except (OSError, ValueError):
+        pass
+    try:
+        long = socket.inet_pton(socket.AF_INET6, address.partition("%")[0])
+    except (OSError, ValueError):
+        return b""
+    return long[12:] if long.startswith(_MAPPED) else long
+
+
+def _prefix(address: str) -> bytes:
+    """/24 of IPv4, /48 of IPv6; whoever has no address shares one."""
+    found = packed(address)
+    return found[:3] if len(found) == 4 else found[:6] or b"unknown"
