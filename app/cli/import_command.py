@@ -53,3 +53,10 @@ def command(ctx: click.Context, mapping: str, folder: Path, until: str, quiet: b
         click.echo(f"  {count:>9,} events {outcome}")
     for reason, count in sorted(done.skipped.items()):
         click.echo(f"  {count:>9,} rows skipped: {reason}")
+    if done.moved_days:
+        click.echo(
+            f"  every time was moved by {done.moved_days:,.0f} days, so that the history ends now ([time] ends_now)"
+        )
+    if config.privacy.learned == "off":
+        click.echo('  nothing will be learned across people: [privacy] learned is "off"')
+    click.echo("next: personalize train, personalize serve")

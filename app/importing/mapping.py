@@ -51,6 +51,8 @@ class TimeSpec(msgspec.Struct, frozen=True):
     """`epoch_seconds`, `epoch_milliseconds` or a strptime pattern."""
     zone: str = "UTC"
     """Time zone of times without one."""
+    ends_now: bool = False
+    """Move the history so that its last event happened just now: for old data sets, on a node with a wall clock."""
 
 
 class VisitorSpec(msgspec.Struct, frozen=True):

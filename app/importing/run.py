@@ -16,6 +16,7 @@ from app.node import Node
 from store.clock import EventClock
 from store.database import Transaction
 
+DAY_MS = 86_400_000
 BATCHES_EACH = 400
 """Orders (or clicks) between two notes of how far the import has come."""
 
@@ -36,23 +37,26 @@ class Imported:
     items: int
     outcomes: Counter[str]
     skipped: Counter[str]
+    moved_days: float = 0.0
+    """How far the history was moved (`[time] ends_now`)."""
 
 
 async def import_files(node: Node, mapping: Mapping, folder: Path, moved: Moved, until: str = "") -> Imported:
     """Load what a mapping describes. Interrupted, it goes on where it was; repeated, it changes nothing.
 
-    `until` leaves out rows from that time on (in the mapping's own time format). On a node with a wall clock the
-    history is moved so that its last event happened just now: its age is then what it was when the export was made.
+    `until` leaves out rows from that time on (in the mapping's own time format). Where the
+    mapping says `ends_now` and the node's clock is the wall's, the history is moved so that its last event is now.
     Raises CannotImport or a StoreFault.
     """
     files = find_files(folder, mapping.files)
     source = f"{mapping.name}:{digest(files)}{':' + until if until else ''}"
     total, done = count_lines(files), node.person.imported(source)
     end = _end(mapping, until)
+    shift = await _shift(node, mapping, files, source, end)
     translator = Translator(
         mapping,
         currency=node.config.shop.currency,
-        shift_ms=await _shift(node, mapping, files, source, end),
+        shift_ms=shift,
         stored=node.shop.get,
     )
     loader, items, reached = Loader(node), set[str](), done
@@ -66,7 +70,7 @@ async def import_files(node: Node, mapping: Mapping, folder: Path, moved: Moved,
         reached = portion.done
         moved(reached, total)
     await node.intake.until_vaulted(patience=VAULT_SECONDS)
-    return Imported(reached, done, len(items), loader.outcomes, translator.skipped)
+    return Imported(reached, done, len(items), loader.outcomes, translator.skipped, shift / DAY_MS)
 
 
 def _rows(files: Sequence[Path], mapping: Mapping, end: int, skip: int = 0) -> Iterator[tuple[int, Row]]:
@@ -106,7 +110,7 @@ async def _shift(node: Node, mapping: Mapping, files: Sequence[Path], source: st
 
     Raises CannotImport where not one row has a time that can be read.
     """
-    if isinstance(node.clock, EventClock):
+    if isinstance(node.clock, EventClock) or not mapping.time.ends_now:
         return 0
     kept = node.person.imported(f"shift of {source}")
     if kept:
