@@ -137,9 +137,7 @@ async def open_node(config: Config, config_path: Path) -> AsyncIterator[Node]:
         node.generations.take_over()
         node.tokens = Tokens(node.keys, config.serving)
         node.intake = _intake(node)
-        node.withdrawals = Withdrawals(
-            reader=node.reader, intake=node.intake, vault=node.vault, keys=node.keys
-        )
+        node.withdrawals = Withdrawals(reader=node.reader, intake=node.intake, vault=node.vault, keys=node.keys)
         node.erasures = Erasures(node)
         node.recommender = _recommender(node)
         failed: BaseException | None = None
@@ -247,7 +245,10 @@ async def _open_stores(node: Node, stack: AsyncExitStack) -> None:
     node.moves = Moves(reader, node.keys, node.vault)
     node.shop = await stack.enter_async_context(
         open_shop(
-            folder / "shop.db", items_at_most=config.node.items_at_most, cache_mb=cache, max_pages=pages,
+            folder / "shop.db",
+            items_at_most=config.node.items_at_most,
+            cache_mb=cache,
+            max_pages=pages,
             sensitive=Sensitive(config.privacy.sensitive),
         )
     )

@@ -42,7 +42,7 @@ async def tombstones_of(path: Path) -> list[Remembered]:
 async def remember(database: Database, tombstones: Iterable[Remembered]) -> set[int]:
     """Add tombstones; of two for the same person the later erasure holds. Keys of the erasures that were not known."""
     rows = [(*tombstone, until) for tombstone, until in tombstones]
-    before = dict(await database.fetch("SELECT key, erased_ms FROM suppressed"))
+    before: dict[int, int] = dict(await database.fetch("SELECT key, erased_ms FROM suppressed"))
     async with database.transaction() as transaction:
         transaction.insert(
             "INSERT INTO suppressed(key, erased_ms, lifted_ms, until)", rows,

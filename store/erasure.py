@@ -1,4 +1,4 @@
-"""Finds and deletes everything person.db holds about somebody, by references that are bounded, never by searching it."""
+"""Finds and deletes everything person.db holds of somebody, by references that are bounded, never by searching it."""
 
 from __future__ import annotations
 
@@ -97,7 +97,7 @@ def erase_person(
 
 
 def person_tables(connection: Connection) -> list[tuple[str, str, bool]]:
-    """(table, column, is it the key) of every other table of person.db that knows people by number, off the registry."""
+    """(table, column, is it the key) of each other table of person.db that knows people by number, by the registry."""
     found = []
     for field in FIELDS:
         numbers = field.file == "person.db" and field.category == "identifier" and field.column in _NUMBERS

@@ -6,9 +6,7 @@ from typing import NamedTuple
 
 from store.database import Connection, Transaction
 
-_COLUMNS = (
-    "id, kind, jurisdiction, state, opened, acknowledge_by, due, extended, closed, commitment, subject, receipt"
-)
+_COLUMNS = "id, kind, jurisdiction, state, opened, acknowledge_by, due, extended, closed, commitment, subject, receipt"
 
 
 class RequestRow(NamedTuple):

@@ -43,6 +43,7 @@ class Sensitive:
         self._paths = [path_words(entry.split("/")) for entry in entries if "/" in entry]
         self._words = {words_of(entry) for entry in entries if "/" not in entry} - {()}
         self._longest = max(map(len, self._words), default=0)
+        self._told: dict[tuple[str, ...], bool] = {}
 
     def path(self, category: Sequence[str]) -> bool:
         """Whether a category path from the top, ("beauty", "sexual wellness"), is on the list."""
@@ -53,9 +54,12 @@ class Sensitive:
 
     def item(self, item: Item) -> bool:
         """Whether nothing may be learned from this product; any `sensitive` attribute that is not a no counts."""
+        on_list = self._told.get(item.category)  # a catalogue has a million items and few categories
+        if on_list is None:
+            on_list = self._told[item.category] = self.path(item.category)
         told = item.attributes.get("sensitive", False)
         said = told.strip().casefold() if isinstance(told, str) else told
-        return said not in _NO or self.path(item.category)
+        return on_list or said not in _NO
 
     def _named(self, step: Step) -> bool:
         return any(

@@ -15,7 +15,7 @@ VAULT_NAMES = ["vault.purchases", "vault.searches", "vault.location"]
 QUERY = "green shoe for canaries"
 
 
-async def shop_for(node: Node, anon: str, visit: str = "", **more: object) -> None:
+async def shop_for(node: Node, anon: str, visit: str = "", **more: str) -> None:
     """One visit with everything agreed to."""
     events = [
         event(node, "view_item", f"{anon}-1", "S3"),

@@ -26,4 +26,4 @@ def test_a_visit_is_one_run_and_visits_far_apart_are_not_one() -> None:
 def test_runs_of_days_that_are_gone_leave_the_trace() -> None:
     runs = [Run(1, 5, 5), Run(2, 6, 6), Run(9, 7, 7)]
     assert kept_days(runs, 5, lambda: {2, 9}) == runs[1:]
-    assert kept_days(runs[2:], 5, lambda: set()) == runs[2:], "nothing can be gone yet, so nobody is asked"
+    assert kept_days(runs[2:], 5, set) == runs[2:], "nothing can be gone yet, so nobody is asked"

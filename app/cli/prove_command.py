@@ -48,4 +48,3 @@ def _prove(scratch: Path) -> int:
     click.echo("Left on purpose: a keyed hash under the suppression key, which refuses late events until it expires.")
     click.echo("Out of reach of any search: what a disk keeps of blocks it has given up; there only lost keys protect.")
     return 1 if broken else 0
-

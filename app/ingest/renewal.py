@@ -160,5 +160,3 @@ class Renewals:
 def _kept(row: PersonRow) -> int:
     """The categories of the vault a person still agrees to, be it suspended."""
     return (row.consent | row.restricted) & _VAULT
-
-

@@ -35,7 +35,7 @@ _COUNT = "WITH RECURSIVE n(i) AS (SELECT 1 UNION ALL SELECT i + 1 FROM n WHERE i
 def fill_people(connection: Connection, people: int, now: int) -> None:
     """Strangers with features of usual size."""
     profile = write_features(
-        ProfileFeatures(now, {f"category:c{n}": 1.0 for n in range(12)}, {n: (1.0, now) for n in range(10)})
+        ProfileFeatures(now, {f"category:c{n}": 1.0 for n in range(12)}, dict.fromkeys(range(10), (1.0, now)))
     )
     connection.execute("BEGIN")
     connection.execute(
@@ -89,7 +89,9 @@ def fill_targets(connection: Connection, node: Node, events: int, today: int) ->
                     connection.execute(f"INSERT OR IGNORE INTO {day_table(day)} VALUES (?,?,?,?)", row)
                     connection.execute("INSERT INTO seen VALUES (?,?)", (counted, day))
                     runs.append((day, seq))
-        connection.execute("INSERT INTO people VALUES (?,?,?,?)", (key_of(pseudonym), pseudonym, surrogate, node.keys.epoch))
+        connection.execute(
+            "INSERT INTO people VALUES (?,?,?,?)", (key_of(pseudonym), pseudonym, surrogate, node.keys.epoch)
+        )
         connection.execute(
             "INSERT INTO profiles(surrogate, consent, consent_version, consent_at, seen, profile, trace)"
             " VALUES (?,127,'1',?,?,?,?)",
