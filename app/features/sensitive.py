@@ -10,7 +10,7 @@ from store.records import Ints, Mask
 
 
 def without_sensitive(visitor: Visitor, catalogue: Catalogue) -> Visitor:
-    """The visitor as one who never met a sensitive item. About 5 µs where there is none."""
+    """The visitor as one who never met a sensitive item. About 12 µs for 100 items, where none is sensitive."""
     sensitive = catalogue.sensitive
     unspoken = visitor.affinities.keys() & catalogue.unspoken_keys
     viewed, history, bought = (_clear(items, sensitive) for items in (visitor.viewed, visitor.history, visitor.bought))
