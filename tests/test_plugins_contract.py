@@ -11,7 +11,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from numpy.testing import assert_array_equal
 
-from plugins.contract import NO_ITEMS, Allowed, Board, Candidates, Context, Ints, Visitor, scaled
+from plugins.contract import HISTORY_FOLLOWED, NO_ITEMS, Allowed, Board, Candidates, Context, Ints, Visitor, scaled
 from plugins.links import links_of
 from plugins.loading import shipped_names
 from plugins.manager import Plugins, load_plugins
@@ -365,10 +365,10 @@ def test_parts_of_any_origin_are_brought_to_one_scale() -> None:
 
 def test_the_weightiest_history_is_followed_when_it_is_long() -> None:
     long = shopper(*range(SIZE), *range(SIZE))
-    light = dataclasses.replace(long, weights=np.where(np.arange(2 * SIZE) < SIZE, 1, 0.1).astype(np.float32))
-    links = asking(CATALOGUE, visitor=light).history_links
-    assert len(set(links.source.tolist())) == 64
-    assert set(range(SIZE)) <= set(links.source.tolist())
+    weights = np.where(np.arange(2 * SIZE) < HISTORY_FOLLOWED - 2, 1, 0.1).astype(np.float32)
+    links = asking(CATALOGUE, visitor=dataclasses.replace(long, weights=weights)).history_links
+    assert len(set(links.source.tolist())) == HISTORY_FOLLOWED
+    assert set(range(HISTORY_FOLLOWED - 2)) <= set(links.source.tolist())
 
 
 def test_empty_candidates_are_no_trouble() -> None:
