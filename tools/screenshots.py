@@ -47,9 +47,10 @@ def running_demo() -> Iterator[str]:
 
 
 def settle(page: Page) -> None:
-    """Until every shelf has its answer and every picture has come."""
-    page.wait_for_load_state("networkidle")
+    """Until the shelves in sight have their answers and pictures; a shelf waits for one at most 1.6 s."""
+    page.wait_for_load_state("load")
     page.evaluate("document.fonts.ready")
+    page.wait_for_timeout(2_000)
 
 
 def become_known(page: Page, address: str) -> str:
