@@ -82,9 +82,11 @@ async def test_a_poisonous_work_fails_alone(tmp_path: Path) -> None:
 
 
 async def test_a_full_disk_fails_exactly_its_group_and_the_writer_lives_on(tmp_path: Path) -> None:
-    async with writing(tmp_path, Counting(), max_pages=20, group_max=10_000, bound=20_000) as (writer, database):
+    async with writing(tmp_path, Counting(), max_pages=60, group_max=50_000, bound=100_000) as (writer, database):
         assert await writer.submit(1) == 2
-        results = await asyncio.gather(*(writer.submit(number) for number in range(100, 9_000)), return_exceptions=True)
+        results = await asyncio.gather(
+            *(writer.submit(number) for number in range(100, 40_000)), return_exceptions=True
+        )
         assert {type(result) for result in results} == {DatabaseFull}
         assert await writer.submit(2) == 4
         assert await stored(database) == [1, 2]
