@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import hashlib
 import subprocess
+from pathlib import Path
 from statistics import median
 from time import perf_counter
 
@@ -14,8 +16,10 @@ from app.bench.questions import get, post, recommendations
 from app.bench.scene import Scene
 from app.bench.served import CannotMeasure, Served, served
 from app.bench.world import new_item
+from app.demo import prepare
 from app.jobs import program
 
+DEMO_TOML = Path(prepare.__file__).with_name("demo.toml")
 STARTS = 3
 NEW_ITEMS = 5
 DEMO_REQUESTS = 2000
@@ -70,8 +74,8 @@ def memory(server: Served, name: str, floor: float, goal: float | None = None) -
 
 
 def demo_memory(scene: Scene) -> list[Figure]:
-    """The demo shop's server after some requests; the shop itself is made once."""
-    home = scene.cache / "demo"
+    """The demo shop's server after some requests; the shop itself is made once per version of its configuration."""
+    home = scene.cache / f"demo-{hashlib.sha256(DEMO_TOML.read_bytes()).hexdigest()[:8]}"
     home.mkdir(mode=0o700, parents=True, exist_ok=True)
     log = scene.folder / "demo.log"
     if not (home / "prepared").exists():
