@@ -1,8 +1,14 @@
 """What every test may ask for: the asyncio event loop and the browser."""
 
+import os
 from pathlib import Path
 
 import pytest
+from hypothesis import settings
+
+# Speed is never a test, and CI asks the same questions every time; on a developer's machine they differ.
+settings.register_profile("facts", deadline=None, derandomize="CI" in os.environ)
+settings.load_profile("facts")
 
 CHROMIUM = Path("/usr/bin/chromium")
 
