@@ -6,6 +6,7 @@ behaviour. See hookspecs.py for the hooks and plugins/README.md for a walk throu
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 from functools import cached_property
 from typing import TYPE_CHECKING
@@ -112,6 +113,14 @@ class Context:
     region: str = ""
     locale: str = ""
     currency: str = ""
+    device: str = ""
+    """What the page says it is shown on: "phone", "tablet", "desktop"; empty where it does not say."""
+    segments: frozenset[str] = frozenset()
+    """Keys of the segments the visitor's own features put them in; empty without the `profile` purpose."""
+    arms: Mapping[str, str] = field(default_factory=dict)
+    """Experiment -> arm of this visitor; empty without the `experiments` purpose."""
+    rules_off: bool = False
+    """True in the arm of an experiment that goes without the marketer's rules."""
     item: int = -1
     """The item the page is about, -1 for none."""
     cart: Ints = field(default_factory=NO_ITEMS.copy)
