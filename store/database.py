@@ -239,6 +239,34 @@ async def open_database(
         await database.close()
 
 
+def open_writer(path: Path, schema: str, *, busy_timeout_ms: int = 5_000) -> Connection:
+    """A writing connection without a thread of its own, for a program that serves nobody meanwhile: a training.
+
+    Every commit is on disk when it returns. Raises what `open_database` raises.
+    """
+    settings: Settings = {
+        "secure_delete": (1, 1),
+        "temp_store": ("MEMORY", 2),
+        "foreign_keys": (1, 1),
+        "synchronous": ("FULL", 2),
+    }
+    try:
+        os.close(os.open(path, os.O_CREAT | os.O_RDWR, 0o600))
+    except OSError as error:
+        raise fault_of(path, _cannot_open(error)) or error from error
+    connection = sqlite3.connect(path, isolation_level=None, timeout=busy_timeout_ms / 1000)
+    try:
+        with faults_of(path):
+            if connection.execute("PRAGMA journal_mode = WAL").fetchone() != ("wal",):
+                raise DatabaseUnreadable(path, "its disk cannot hold a write-ahead log; use a local disk")
+            _set_and_assert(connection, path, settings)
+            migrate(connection, path, schema)
+    except BaseException:
+        connection.close()
+        raise
+    return connection
+
+
 def open_reader(path: Path, *, cache_mb: int = 16) -> Connection:
     """A read-only connection for point reads on the event loop (~17 µs, no thread hop); sees every commit at once.
 

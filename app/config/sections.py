@@ -8,6 +8,7 @@ from typing import Annotated, Literal
 import msgspec
 from msgspec import Meta
 
+from app.config.suggestion import suggest
 from store.sensitive import SENSITIVE_WORDS, words_of
 
 Positive = Annotated[int, Meta(ge=1)]
@@ -81,22 +82,47 @@ class ShopOptions(msgspec.Struct, frozen=True):
     currency: Annotated[str, Meta(pattern="^[A-Z]{3}$")] = "EUR"
 
 
+PARTS = ("people", "counts", "pairs", "vectors", "judge")
+"""What a training spends on: how many people there are, who wants what, what goes together, tastes, the judgement."""
+
+
 class PrivacyOptions(msgspec.Struct, frozen=True):
     """[privacy]: one dial for everything learned across people."""
 
-    learned: Literal["off", "exact"] = "off"
-    """`off`: only content vectors of the catalogue are trained. `exact`: learned from people's behaviour as it is,
-    for generated or public data only, until differential privacy arrives."""
+    learned: Literal["off", "dp", "threshold", "exact"] = "off"
+    """`dp`: under differential privacy, `epsilon` and `delta` per person and window. `threshold`: bounded
+    contributions, nothing that fewer than `threshold_people` are behind; weaker. `exact`: as it is, for generated or
+    public data only. `off`: only content vectors of the catalogue are trained."""
+    epsilon: Annotated[float, Meta(gt=0, le=1_000)] = 8.0
+    delta: Annotated[float, Meta(gt=0, le=1e-3)] = 1e-6
+    window_days: Days = 30.0
+    """A budget's time; what happened in one window is never used in another."""
+    shares: dict[str, Annotated[float, Meta(ge=0, le=1)]] = msgspec.field(
+        default_factory=lambda: {"people": 0.02, "counts": 0.33, "pairs": 0.2, "vectors": 0.4, "judge": 0.05}
+    )
+    """Of a run's part of the budget (in μ²), what each kind of release may spend."""
+    threshold_people: Annotated[int, Meta(ge=2)] = 20
     sensitive: list[str] = msgspec.field(default_factory=lambda: list(SENSITIVE_WORDS))
     """Categories nothing is learned from: words of a step, or paths from the top ("beauty/intimate care")."""
 
+    def allowance(self, cost: float) -> dict[str, float]:
+        """μ² that each part may spend of so much."""
+        return {part: self.shares.get(part, 0.0) * cost for part in PARTS}
+
     def problems(self) -> list[tuple[str, str]]:
         """What cannot be meant, as (setting, sentence)."""
-        return [
+        found = [
             ("sensitive", f"expected a word or a path of categories such as 'beauty/intimate care' (it is {entry!r})")
             for entry in self.sensitive
             if not all(words_of(step) for step in entry.split("/"))
         ]
+        found += [
+            (f"shares.{part}", f"no such part{suggest(part, PARTS)}") for part in self.shares if part not in PARTS
+        ]
+        total = sum(self.shares.values())
+        if total > 1 + 1e-9:
+            found.append(("shares", f"expected parts of one budget, at most 1 in all (they are {total:g})"))
+        return found
 
 
 class RetentionOptions(msgspec.Struct, frozen=True):
