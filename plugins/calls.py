@@ -26,6 +26,7 @@ FAILING: dict[str, str] = {
     "reject_event": "the event is refused",
     "keep": "no items are shown while it fails",
     "consent_signal": "nothing is permitted",
+    "object_to_model": "the new generation does not serve",
     "retention": "nothing is swept while it fails",
     "personal_data": "what it keeps is not known",
     "person_erased": "the erasure stays open",

@@ -11,6 +11,7 @@ from typing import Any
 
 from plugins.consent_strings import Permits
 from plugins.contract import Candidates, Context, Floats, Ints, Mask, hookspec
+from plugins.judgement import Judgement
 from plugins.ladder import DataKind, RetentionPolicy
 from store.records import LoggedEvent, ProfileFeatures
 
@@ -94,6 +95,15 @@ def consent_signal(told: Mapping[str, str]) -> Permits | None:
 
     Combine: only what all of them permit.
     On failure: nothing is permitted, and it is counted.
+    """
+
+
+@hookspec(firstresult=True)
+def object_to_model(report: Judgement) -> str | None:
+    """Say why a newly trained generation must not serve, or None; asked after every training, before it is published.
+
+    Combine: first result.
+    On failure: it does not serve; the one before it keeps serving.
     """
 
 

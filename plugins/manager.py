@@ -17,6 +17,7 @@ from plugins.calls import Call, PluginFailed
 from plugins.consent_strings import NOTHING, Permits
 from plugins.consent_strings import strictest as strictest_of
 from plugins.contract import Candidates, Context, Floats, Ints, Mask
+from plugins.judgement import Judgement
 from plugins.ladder import DataKind, RetentionPolicy, strictest
 from plugins.loading import Found, PluginProblems, find_plugin, first_line, options_of
 from plugins.verify import hook_arguments, register, verify_hooks
@@ -218,6 +219,17 @@ class Plugins:
                 call.failed(WrongAnswer(f"consent_signal must answer Permits, got {shape_of(answer)}"))
                 answers.append(NOTHING)
         return strictest_of(answers)
+
+    def object_to_model(self, report: Judgement) -> str | None:
+        """The first reason why a new generation must not serve; a plugin that fails is one."""
+        for call in self.calls["object_to_model"]:
+            try:
+                reason = call.or_raise(report)
+            except PluginFailed as failed:
+                return str(failed)
+            if reason is not None:
+                return f"plugins.{call.plugin}: {reason}"
+        return None
 
     def retention(self, kind: DataKind, configured: RetentionPolicy) -> RetentionPolicy:
         """The strictest of what is configured and what every plugin says of a kind of data; raises PluginFailed."""

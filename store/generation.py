@@ -170,6 +170,16 @@ def generations(folder: Path) -> list[str]:
     ]
 
 
+def aside(folder: Path) -> Path:
+    """Where generations lie that were not good enough to serve."""
+    return folder / "refused"
+
+
+def refused(folder: Path) -> list[str]:
+    """Ids of the generations that were kept aside, oldest first."""
+    return generations(aside(folder))
+
+
 def prune(folder: Path, keep: int) -> list[str]:
     """Delete all but the `keep` newest generations, never the current one; also what a crash left half-written."""
     published = current(folder)

@@ -2,10 +2,7 @@ import asyncio
 import signal
 import subprocess
 import sys
-from collections.abc import AsyncIterator
-from contextlib import asynccontextmanager
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 import pytest
@@ -13,17 +10,14 @@ import pytest
 from app.config import Config, parse_config
 from app.jobs import SOON, first_training_in, train_on_schedule, watch_generations
 from app.learning.train import NothingToLearn, only_trainer, train
-from app.node import Node, open_node
+from app.node import open_node
 from store.generation import current, generations, load_generation
-from tests.open_shop import ITEMS, batch, event, open_shop, send
+from tests.open_shop import ITEMS, batch, event, send
+from tests.trained_shop import BEGAN, DAY, EXACT, SMALL, clicks, shop, trained
 from tests.waiting import until
 
 pytestmark = pytest.mark.anyio
 ROOT = Path(__file__).parent.parent
-DAY = 86_400
-BEGAN = 1_750_000_000
-SMALL = {"dimensions": 8, "iterations": 2, "content_dimensions": 8, "every_hours": 0}
-EXACT: dict[str, Any] = {"privacy": {"learned": "exact"}, "training": SMALL, "node": {"clock": "events"}}
 TOML = """
 [privacy]
 learned = "exact"
@@ -33,27 +27,6 @@ iterations = 2
 content_dimensions = 8
 every_hours = 0.0001
 """
-
-
-@asynccontextmanager
-async def shop(folder: Path, **sections: dict[str, Any]) -> AsyncIterator[Node]:
-    async with open_shop(folder, **{**EXACT, **sections}) as node:
-        node.clock.observe(BEGAN * 1000)
-        yield node
-
-
-async def clicks(node: Node, name: str, *items: str, buys: str = "", **told: object) -> None:
-    """A visit of somebody, who agreed to everything unless told otherwise."""
-    events = [event(node, "view_item", f"{name}-{place}", item) for place, item in enumerate(items)]
-    if buys:
-        events.append(event(node, "purchase", f"{name}-buy", items=[{"item_id": buys, "quantity": 1}]))
-    envelope = {"anon": None, "user": name, "session": f"visit of {name}", "purposes": ["vault.purchases"], **told}
-    await send(node, batch(*events, **envelope), kind="server")  # type: ignore[arg-type]
-
-
-async def trained(node: Node) -> dict[str, Any]:
-    """The card of a training beside the open node, as a schedule would run it."""
-    return await asyncio.to_thread(train, node.config, node.config_path, lambda _step, _seconds: None)
 
 
 async def test_a_training_publishes_what_it_learned(tmp_path: Path) -> None:

@@ -130,5 +130,5 @@ def dataset(crowd: Crowd, people: int, now: float, seed: int) -> Dataset:
         weight=np.concatenate([part.weights for part in parts])[taken],
         bought=bought, visit=np.where(bought, -1, visit).astype(np.int32),
         basket=np.where(bought, visit, -1).astype(np.int32),
-        region=np.zeros(len(taken), np.int32), regions=[""],
+        region=np.zeros(len(taken), np.int32), regions=[""], surrogates=np.arange(len(counts)),
     )  # fmt: skip

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import click
 
-from app.cli import read_config
+from app.cli import fail, read_config
+from app.learning.runs import REFUSED
 
 
 @click.command()
@@ -21,4 +22,6 @@ def command(ctx: click.Context, quiet: bool) -> None:
             click.echo(f"  {step:<28} {seconds:6.1f} s")
 
     card = train(config, ctx.obj, progress)
+    if card["refused"]:
+        fail(f"generation {card['id']} is kept aside, the one before it serves on: {card['refused']}", REFUSED)
     click.echo(f"published generation {card['id']}: {card['items']} items, {card['interactions']} interactions")

@@ -151,6 +151,10 @@ class TrainingOptions(msgspec.Struct, frozen=True):
     every_hours: Annotated[float, Meta(ge=0, le=8_760)] = 6.0
     """0: only by hand."""
     keep_generations: Positive = 3
+    judged_share: Annotated[float, Meta(gt=0, le=0.5)] = 0.05
+    """Of the people with a past: their last day is not learned from, new generations are judged by it."""
+    judged_people: Annotated[int, Meta(ge=0)] = 500
+    """Asked about in one judging, at most; 0: nothing is judged."""
     fresh_items: Positive = 10_000
     """Items added between two trainings that can be found by their content."""
     window_days: Days = 400.0

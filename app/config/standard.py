@@ -14,6 +14,8 @@ STANDARD = (
     "in_stock", "region", "not_on_page", "dismissed", "frequency_cap",
     # the last word on the order
     "diversity", "explore_new",
+    # which generation may serve
+    "not_worse",
     # what may come in
     "plausible_events",
     # consent strings of other formats

@@ -15,6 +15,7 @@ from app.demo import Batch, generate_catalogue, generate_history
 from app.demo.shoppers import SHOPPERS
 from app.importing.load import Loader
 from app.jobs import program
+from app.learning.runs import REFUSED
 from app.node import Node, open_node
 from store.records import Item
 
@@ -55,7 +56,7 @@ def prepare_in_child(config_path: Path, said: Callable[[str], None], shoppers: i
     for what, arguments in (("generating the shop", ["demo-data", str(shoppers)]), ("training", ["train"])):
         said(f"{what} …")
         done = subprocess.run([*program(), "-c", str(config_path), *arguments], check=False)
-        if done.returncode:
+        if done.returncode not in (0, REFUSED):  # a refused generation is no mishap: another one serves
             raise CannotPrepare(f"{what} ended with exit code {done.returncode}")
 
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 from numpy.typing import NDArray
@@ -37,6 +37,8 @@ class Dataset:
     """The order a purchase belongs to; -1 for what is no purchase."""
     region: Ints
     regions: list[str]
+    surrogates: Seconds
+    """Whose the dense indices are, [people]; never leaves the training."""
 
     def __len__(self) -> int:
         return len(self.item)
@@ -57,6 +59,11 @@ class Dataset:
         matrix = _matrix(faded, self.person, self.item, (self.people, self.items))
         np.maximum(matrix.data, _LEAST_WEIGHT, out=matrix.data)
         return matrix
+
+    def select(self, rows: Mask) -> Dataset:
+        """The same people, visits and orders with some of the rows, [len(self)]."""
+        columns = ("person", "item", "at", "weight", "bought", "visit", "basket", "region")
+        return replace(self, **{name: getattr(self, name)[rows] for name in columns})
 
     def touched(self) -> csr_matrix:
         """People × items, a one for each pair that ever met, [people, items]."""
@@ -151,7 +158,10 @@ class DatasetBuilder:
             rows = np.delete(rows, over)
         rows = rows[_newest_per_person(rows["person"], self._bound)]
         column = {name: np.ascontiguousarray(rows[name]) for name in rows.dtype.names or () if name != "trust"}
-        return Dataset(items=self._items, people=len(self._people), regions=list(self._regions), **column)
+        surrogates = np.array(list(self._people), np.int64)
+        return Dataset(
+            items=self._items, people=len(self._people), regions=list(self._regions), surrogates=surrogates, **column
+        )
 
 
 def _newest_per_person(person: Ints, bound: int) -> Mask:

@@ -18,12 +18,15 @@ from numpy.typing import NDArray
 from app.config import Config
 from app.learning import als, content, popularity
 from app.learning.dataset import Dataset
+from app.learning.gate import settle
+from app.learning.held_out import Case, hold_out
 from app.learning.neighbours import item_neighbours
 from app.learning.read import read_dataset
 from app.learning.sessions import build_session_index
+from plugins.manager import Plugins, load_plugins
 from store.catalogue import Catalogue
 from store.clock import Clock
-from store.generation import generations, matrix_arrays, prune, publish, write_generation
+from store.generation import generations, matrix_arrays, refused
 from store.index import VectorIndex
 from store.records import Floats
 from store.sensitive import Sensitive
@@ -49,19 +52,22 @@ class Draft:
     catalogue: Catalogue
     dataset: Dataset
     now: float
+    cases: list[Case] = field(default_factory=list)
+    """Whose last day was kept out, to judge by."""
     arrays: dict[str, NDArray[Any]] = field(default_factory=dict)
     files: dict[str, Callable[[Path], None]] = field(default_factory=dict)
     card: dict[str, Any] = field(default_factory=dict)
 
 
 def train(config: Config, config_path: Path, progress: Progress) -> dict[str, Any]:
-    """Train one generation and publish it; returns its model card.
+    """Train one generation and publish it if it is good enough; returns its model card, `refused` says why it is not.
 
-    Raises NothingToLearn, or a StoreFault; the serving generation stays as it is.
+    Raises NothingToLearn, PluginProblems or a StoreFault; the serving generation stays as it is.
     """
     folder = config_path.parent / config.node.data
     if not (folder / "shop.db").is_file():
         raise NothingToLearn(f"{folder} holds no shop yet; import a catalogue or start the server first")
+    plugins: Plugins = load_plugins(config.plugin_tables, config.folder_of_plugins(config_path.parent))
     started = perf_counter()
     home = folder / "generations"
     with only_trainer(home):
@@ -72,15 +78,9 @@ def train(config: Config, config_path: Path, progress: Progress) -> dict[str, An
         draft.card |= {
             "id": generation,
             "created": draft.now,
-            "learned": config.privacy.learned,
-            "items": draft.catalogue.size,
-            "people": draft.dataset.people,
-            "interactions": len(draft.dataset),
             "seconds": round(perf_counter() - started, 2),
         }
-        write_generation(home, generation, draft.arrays, draft.files, draft.card)
-        publish(home, generation)
-        prune(home, config.training.keep_generations)
+        _timed("judging", progress, lambda: settle(draft, generation, home, draft.cases, plugins))
     return draft.card
 
 
@@ -198,7 +198,10 @@ def _draft(config: Config, folder: Path) -> Draft:
     if not catalogue.size:
         raise NothingToLearn("the catalogue is empty; import items first")
     dataset, now = read_dataset(config, folder, catalogue.sensitive, Clock())
-    return Draft(config, catalogue, dataset, now)
+    options = config.training
+    learned, cases = hold_out(dataset, options.judged_share, options.judged_people, options.seed)
+    counts = {"items": catalogue.size, "people": dataset.people, "interactions": len(learned)}
+    return Draft(config, catalogue, learned, now, cases, card={"learned": config.privacy.learned, **counts})
 
 
 def _timed(name: str, progress: Progress, work: Callable[[], Any]) -> Any:  # noqa: ANN401  whatever the step gives
@@ -211,7 +214,7 @@ def _timed(name: str, progress: Progress, work: Callable[[], Any]) -> Any:  # no
 def next_id(home: Path, now: float) -> str:
     """The day and a number: "20261122-3"."""
     day = f"{datetime.fromtimestamp(now, UTC):%Y%m%d}"
-    taken = set(generations(home)) if home.is_dir() else set()
+    taken = {*generations(home), *refused(home)} if home.is_dir() else set()
     number = 1
     while f"{day}-{number}" in taken:
         number += 1

@@ -18,7 +18,7 @@ from app.privacy.erasure_receipt import ErasureFacts
 from store.database import Transaction
 from store.epochs import Domain
 from store.erasure import SagaRow, Sagas
-from store.generation import generations
+from store.generation import generations, refused
 from store.keys import KeyRing
 from store.person import key_of
 from store.requests import RequestRow, Requests
@@ -59,7 +59,7 @@ def new_case(ids: Ids, opening: bytes, config: Config, folder: Path, now: int) -
         requested=now,
         remembered_until=int(now + config.pseudonyms.suppression_days * 86_400),
         mode=config.privacy.learned,
-        generations=generations(folder / "generations"),
+        generations=[*generations(folder / "generations"), *refused(folder / "generations")],
     )
     return Case([(kind, name) for kind, name in ids], commitment_of(opening, ids), facts)
 

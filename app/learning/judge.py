@@ -1,0 +1,134 @@
+"""Judges a generation by what people did last: the product's own lists for them, against the serving one's.
+
+Every person is one row of figures in 0..1, so one person moves a sum by at most 1 whatever they did.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+
+from app.config import Config
+from app.learning.evaluation import ndcg
+from app.learning.held_out import Case
+from app.learning.model import LearnedModel
+from app.serving.allowed import AllowedItems
+from app.serving.placements import Placement, placements_of
+from app.serving.rank import rank
+from plugins.contract import NO_ITEMS, Board, Context, Ints, Visitor
+from plugins.judgement import Judgement
+from plugins.manager import Plugins
+from store.catalogue import Catalogue
+from store.records import Purpose
+
+DAY = 86_400.0
+PLACEMENT = "home"
+Figures = NDArray[np.float64]
+
+
+@dataclass(frozen=True)
+class Judge:
+    """What the lists are made with."""
+
+    config: Config
+    catalogue: Catalogue
+    plugins: Plugins
+
+    @property
+    def placement(self) -> Placement:
+        return placements_of(self.config.placements)[PLACEMENT]
+
+    @property
+    def metric(self) -> str:
+        return f"NDCG@{self.placement.limit}"
+
+    def figures(self, model: LearnedModel, cases: Sequence[Case]) -> Figures:
+        """How well each person's list was guessed, 0..1, [cases]."""
+        placement, board = self.placement, Board()
+        allowed = AllowedItems(self.catalogue, 1).of("", placement.filter)
+        found = []
+        for case in cases:
+            context = Context(
+                now=case.at, placement=placement.name, limit=placement.limit, catalogue=self.catalogue, model=model,
+                visitor=self._visitor(case), allowed=allowed, board=board,
+            )  # fmt: skip
+            serving = self.config.serving
+            ranking = rank(
+                self.plugins, context, placement, NO_ITEMS, proposals=serving.proposals, candidates=serving.candidates
+            )
+            found.append(ndcg(ranking.items.tolist(), case.wanted.tolist(), placement.limit))
+        return np.array(found, np.float64)
+
+    def popular(self, model: LearnedModel, cases: Sequence[Case]) -> Figures:
+        """The same for the one list of what most people bought, [cases]."""
+        limit = self.placement.limit
+        best: Ints = NO_ITEMS
+        popularity = model.popularity("")
+        if popularity is not None:
+            allowed = AllowedItems(self.catalogue, 1).of("", self.placement.filter)
+            order = np.argsort(-popularity, kind="stable").astype(np.int32)
+            best = allowed.first(order[popularity[order] > 0], limit)
+        ranked = best.tolist()
+        return np.array([ndcg(ranked, case.wanted.tolist(), limit) for case in cases], np.float64)
+
+    def _visitor(self, case: Case) -> Visitor:
+        """The person as the server would know them when they came back: their past, faded to then."""
+        past, features = case.past, self.config.features
+        half_life = np.where(past.bought, features.purchase_half_life_days, features.half_life_days) * DAY
+        ago = np.maximum(case.at - past.at, 0)
+        faded = (past.weight * np.exp2(-ago / half_life)).astype(np.float32)
+        items, where = np.unique(past.item, return_inverse=True)
+        weights = np.bincount(where, faded).astype(np.float32)
+        seen = np.full(len(items), np.inf)
+        np.minimum.at(seen, where, ago)
+        buys, places = np.unique(past.item[past.bought], return_inverse=True)
+        last = np.full(len(buys), np.inf)
+        np.minimum.at(last, places, ago[past.bought])
+        affinities: dict[str, float] = {}
+        for item, weight in zip(past.item[~past.bought].tolist(), faded[~past.bought].tolist(), strict=True):
+            for key in self.catalogue.affinity_keys(item):
+                affinities[key] = affinities.get(key, 0.0) + weight
+        return Visitor(
+            purposes=Purpose.SESSION | Purpose.PROFILE | Purpose.PURCHASES,
+            history=items.astype(np.int32), weights=weights, seen_at=seen.astype(np.float32),
+            bought=buys.astype(np.int32), bought_times=np.bincount(places, minlength=len(buys)).astype(np.float32),
+            bought_ago=last.astype(np.float32), affinities=affinities,
+        )  # fmt: skip
+
+
+def reachable(cases: Sequence[Case], catalogue: Catalogue) -> list[Case]:
+    """Those who wanted something that may be shown: what is sold out since is nobody's fault."""
+    found = []
+    for case in cases:
+        wanted = case.wanted[catalogue.servable[case.wanted]]
+        if len(wanted):
+            found.append(Case(case.past, wanted, case.at))
+    return found
+
+
+def judgement(judge: Judge, cases: Sequence[Case], new: LearnedModel, serving: LearnedModel | None) -> Judgement:
+    """The report plugins are asked about; `people` is 0 where nobody came back on another day.
+
+    Raises PluginFailed when a rule of the shop cannot be asked.
+    """
+    cases = reachable(cases, judge.catalogue)
+    mine, popular = judge.figures(new, cases), judge.popular(new, cases)
+    theirs = None if serving is None else judge.figures(serving, cases)
+    better = popular if theirs is None or popular.sum() > theirs.sum() else theirs
+    return Judgement(
+        generation=new.id,
+        learned=judge.config.privacy.learned,
+        metric=judge.metric,
+        people=len(cases),
+        new=_mean(mine),
+        popularity=_mean(popular),
+        serving=None if theirs is None else _mean(theirs),
+        error=float((mine - better).std(ddof=1) / np.sqrt(len(cases))) if len(cases) > 1 else 0.0,
+    )
+
+
+def _mean(figures: Figures) -> float:
+    return float(figures.mean()) if len(figures) else 0.0
