@@ -78,8 +78,8 @@ class BudgetReader:
         return Window(*row) if row else None
 
     def read_until(self) -> float:
-        """Where the last run that could spend stopped reading; 0 before the first."""
-        row = self._one("SELECT max(data_until) FROM runs WHERE window IS NOT NULL")
+        """Where the last run that spent anything stopped reading; 0 before the first."""
+        row = self._one("SELECT max(data_until) FROM runs WHERE id IN (SELECT run FROM debits WHERE cost > 0)")
         return float(row[0] or 0) if row else 0.0
 
     def spent(self, window: int) -> float:

@@ -42,6 +42,7 @@ _REQUESTS = "erasure.request_log_days"
 _LEDGER = "retention.consent_records_days"
 _EPOCH = "pseudonyms.epoch_days"
 _KEPT = Purpose.SESSION | Purpose.PROFILE
+_LEARNED = Purpose.TRAINING
 _VAULTED = Purpose.PURCHASES | Purpose.SEARCHES | Purpose.LOCATION
 
 FIELDS: tuple[PersonalField, ...] = (
@@ -64,6 +65,12 @@ FIELDS: tuple[PersonalField, ...] = (
     PersonalField("features", "person.db", "profiles", "profile", Purpose.PROFILE, "preferences", _PROFILE, "derived"),
     PersonalField("objections", "person.db", "profiles", "objected", Purpose.NONE, "consent", _PROFILE, "consent"),
     PersonalField("restriction", "person.db", "profiles", "restricted", Purpose.NONE, "consent", _PROFILE, "consent"),
+    PersonalField(
+        "windows learned from", "person.db", "profiles", "learned_windows", _LEARNED, "consent", _PROFILE, "derived"
+    ),
+    PersonalField(
+        "last window learned from", "person.db", "profiles", "learned_last", _LEARNED, "consent", _PROFILE, "derived"
+    ),
     PersonalField("way to the ledger", "person.db", "profiles", "ledger", Purpose.NONE, "key", _PROFILE, "random"),
     *(
         PersonalField(

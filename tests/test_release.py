@@ -31,7 +31,7 @@ COUNTS = np.arange(20.0)
 
 @contextmanager
 def door_of(folder: Path, *, now: float = NOW, **privacy: object) -> Iterator[Door]:
-    config = parse_config({"privacy": {"learned": "dp", "shares": ALL, **privacy}})
+    config = parse_config({"privacy": {"learned": "dp", "shares": ALL, "first_share": 1.0, **privacy}})
     with open_door(folder, config, now) as door:
         yield door
 
@@ -75,8 +75,8 @@ def test_released_numbers_lie_on_a_grid_that_hides_their_last_bits(tmp_path: Pat
 def test_two_trainings_on_the_same_data_differ(tmp_path: Path) -> None:
     with door_of(tmp_path) as door:
         first = counts(door)
-    with door_of(tmp_path) as door:
-        second = counts(door)
+    with door_of(tmp_path, now=NOW + DAY) as door:
+        second = counts(door, multiplier=50.0)
     assert not np.array_equal(first, second)
     assert (first != second).mean() > 0.9
 
@@ -137,11 +137,15 @@ def test_a_part_can_spend_exactly_its_allowance_and_a_budget_exactly_itself(tmp_
 def test_a_budget_is_a_windows_and_the_next_window_reads_on_where_it_stopped(tmp_path: Path) -> None:
     with door_of(tmp_path) as door:
         assert (door.run.window, door.ledger.window(NOW, 30)) == (1, (1, NOW, 0.0))
-    with door_of(tmp_path, now=NOW + 29 * DAY) as door:
+        counts(door)
+    with door_of(tmp_path, now=NOW + 20 * DAY) as door:
         assert door.run.window == 1
+        counts(door, multiplier=20.0)
+    with door_of(tmp_path, now=NOW + 29 * DAY) as door:
+        assert door.run.window == 1, "and nothing was released, so nothing of the last days is used up"
     with door_of(tmp_path, now=NOW + 31 * DAY) as door:
         assert door.run.window == 2
-        assert door.ledger.window(NOW + 31 * DAY, 30) == (2, NOW + 31 * DAY, NOW + 29 * DAY)
+        assert door.ledger.window(NOW + 31 * DAY, 30) == (2, NOW + 31 * DAY, NOW + 20 * DAY)
         assert door.ledger.spent(2) == 0
 
 

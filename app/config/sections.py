@@ -97,6 +97,12 @@ class PrivacyOptions(msgspec.Struct, frozen=True):
     delta: Annotated[float, Meta(gt=0, le=1e-3)] = 1e-6
     window_days: Days = 30.0
     """A budget's time; what happened in one window is never used in another."""
+    windows_per_person: Positive = 12
+    """In so many windows a person is learned from, at most, for as long as anything is known of them."""
+    daily_from_epsilon: Annotated[float, Meta(ge=0)] = 3.0
+    """From here on a window's budget is spent in daily parts; below, one training a window takes all of it."""
+    first_share: Annotated[float, Meta(gt=0, le=1)] = 0.5
+    """Of its window's budget, what the very first training may spend at once."""
     shares: dict[str, Annotated[float, Meta(ge=0, le=1)]] = msgspec.field(
         default_factory=lambda: {"people": 0.02, "counts": 0.33, "pairs": 0.2, "vectors": 0.4, "judge": 0.05}
     )

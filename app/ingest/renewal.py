@@ -17,6 +17,7 @@ from app.privacy.pseudonyms import PseudonymOptions, coarse_profile, day_of, sam
 from store.database import Transaction
 from store.keys import KeyRing
 from store.moves import Move, begin_moves, give_up, leave, reattribute, renumber
+from store.participation import join_participation
 from store.person import new_surrogate
 from store.records import VAULT, PersonRow, Purpose
 from store.trace import extend, read_trace, write_trace
@@ -148,6 +149,7 @@ class Renewals:
                 moves.append(Move(old, person.row.surrogate, _kept(person.row)))
         for pseudonym, guest, person in self.joined:
             leave(transaction, pseudonym)
+            join_participation(transaction, guest.surrogate, person.row.surrogate)
             give_up(transaction, guest.surrogate)
             if guest.trace:
                 await reattribute(transaction, read_trace(guest.trace), guest.surrogate, person.row.surrogate)

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Collection, Iterable, Mapping
 from dataclasses import dataclass, replace
+from math import inf
 
 import numpy as np
 from numpy.typing import NDArray
@@ -92,14 +93,16 @@ class DatasetBuilder:
         max_items_per_person: int,
         max_by_trust: Mapping[int, int] | None = None,
         sensitive: Mask | None = None,
+        until: float = inf,
     ) -> None:
         """`max_by_trust`: so many interactions of a person that are trusted up to this much (LoggedEvent.trust) count,
         the newest; whoever can make visitors up, can make up little with each. `sensitive`, [items]: left out, also
-        where an earlier list let them be collected."""
+        where an earlier list let them be collected. What happened before `since` or after `until` is left out."""
         self._items = items
         self._sensitive = sensitive
         self._weights = weights
         self._since = since
+        self._until = until
         self._bound = max_items_per_person
         self._bounds = dict(max_by_trust or {})
         self._people: dict[int, int] = {}
@@ -115,7 +118,7 @@ class DatasetBuilder:
         A purchase's lines are in the vault: its event only tells the order's region.
         """
         at = event.at_ms // 1000
-        if not event.purposes & MAY_LEARN or not event.trust or at < self._since:
+        if not event.purposes & MAY_LEARN or not event.trust or not self._since <= at <= self._until:
             return
         region = self._regions.setdefault(event.region, len(self._regions))
         if event.name == "purchase":
@@ -135,20 +138,31 @@ class DatasetBuilder:
             return
         person = self._people.setdefault(surrogate, len(self._people))
         for bought in purchases:
-            if bought.quantity <= 0 or bought.at < self._since or bought.item >= self._items:
+            if bought.quantity <= 0 or not self._since <= bought.at <= self._until:
+                continue
+            if bought.item >= self._items:
                 continue
             basket = self._baskets.setdefault((person, bought.at), len(self._baskets))
             region = self._region_of_order.get((surrogate, bought.at), 0)
             weight = self._weights.get("purchase", 1.0)
             self._rows.append((person, bought.item, bought.at, weight, True, -1, basket, region, bought.trust))
 
-    def build(self) -> Dataset:
+    @property
+    def people(self) -> list[int]:
+        """Whoever was collected, by the number the store has for them."""
+        return list(self._people)
+
+    def build(self, among: Collection[int] | None = None) -> Dataset:
+        """The dataset; `among`: of these people only."""
         rows = np.array(
             self._rows,
             dtype=[("person", "i4"), ("item", "i4"), ("at", "i8"), ("weight", "f4"), ("bought", "?"), ("visit", "i4"),
                    ("basket", "i4"), ("region", "i4"), ("trust", "i1")],
         )  # fmt: skip
         self._rows.clear()
+        if among is not None:
+            counts = np.array([surrogate in among for surrogate in self._people], np.bool_)
+            rows = rows[counts[rows["person"]]]
         if self._sensitive is not None:
             rows = rows[~self._sensitive[rows["item"]]]
         rows = rows[np.argsort(rows["at"], kind="stable")]

@@ -4,15 +4,18 @@ from __future__ import annotations
 
 import asyncio
 from contextlib import closing
+from math import inf
 from pathlib import Path
 
 from app.config import Config
 from app.learning.dataset import MAY_LEARN, Dataset, DatasetBuilder
 from app.privacy.gatekeeper import ConsentSignal, Gatekeeper
+from store.budget import Window
 from store.clock import Clock
 from store.database import open_reader
 from store.event_log import SqliteEventLog
 from store.keys import open_keys
+from store.participation import take_part
 from store.person import PersonStore
 from store.records import Mask, Purpose
 from store.vault import open_vault
@@ -20,35 +23,56 @@ from store.vault import open_vault
 DAY = 86_400
 
 
+def time_of(config: Config, folder: Path, clock: Clock) -> float:
+    """The time a training is as of: the clock's, or the latest event's."""
+    person_file = folder / "person.db"
+    if config.node.clock != "events" or not person_file.is_file():
+        return clock.now()
+    with closing(open_reader(person_file)) as reader:
+        return SqliteEventLog(reader).latest_ms() / 1000
+
+
 def read_dataset(config: Config, folder: Path, sensitive: Mask, clock: Clock) -> tuple[Dataset, float]:
-    """Everything that may be learned from, and the time it is as of (the clock's, or the latest event's).
+    """Everything that may be learned from, and the time it is as of.
 
     `sensitive`, [items]: items nothing is learned from. With `learned = "off"` nothing about people is read at all.
     """
-    items = len(sensitive)
-    builder, now = DatasetBuilder(items=items, weights={}, since=0, max_items_per_person=1), clock.now()
+    now = time_of(config, folder, clock)
+    return collect(config, folder, sensitive, now).build(), now
+
+
+def read_window(config: Config, folder: Path, sensitive: Mask, window: Window, until: float, days: float) -> Dataset:
+    """What may be learned from in a window of the privacy budget: what happened in it, at most `days` ago, of people
+    who were learned from in few enough windows. That they take part in this one is on disk when this returns."""
+    builder = collect(config, folder, sensitive, until, since=max(window.data_from + 1, until - days * DAY))
+    if not builder.people:
+        return builder.build()
+    most = config.privacy.windows_per_person
+    return builder.build(take_part(folder / "person.db", builder.people, window.number, most))
+
+
+def collect(config: Config, folder: Path, sensitive: Mask, now: float, *, since: float | None = None) -> DatasetBuilder:
+    """The contributions of everyone who may be learned from, from `since` (or the training's window) on until `now`."""
+    options = config.training
+    builder = DatasetBuilder(
+        items=len(sensitive),
+        weights=options.weights,
+        since=now - options.window_days * DAY if since is None else since,
+        until=now if since is not None else inf,
+        max_items_per_person=options.max_items_per_person,
+        max_by_trust={1: options.max_items_browser, 2: options.max_items_signed_in},
+        sensitive=sensitive,
+    )
     person_file = folder / "person.db"
     if config.privacy.learned == "off" or not person_file.is_file():
-        return builder.build(), now
+        return builder
     with closing(open_reader(person_file)) as reader:
-        log, people = SqliteEventLog(reader), PersonStore(reader)
-        if config.node.clock == "events":
-            now = log.latest_ms() / 1000
-        options = config.training
-        builder = DatasetBuilder(
-            items=items,
-            weights=options.weights,
-            since=now - options.window_days * DAY,
-            max_items_per_person=options.max_items_per_person,
-            max_by_trust={1: options.max_items_browser, 2: options.max_items_signed_in},
-            sensitive=sensitive,
-        )
-        consents = _in_force(config, people, now)
-        for _, event in log.scan():
+        consents = _in_force(config, PersonStore(reader), now)
+        for _, event in SqliteEventLog(reader).scan():
             if event.person in consents:
                 builder.add_event(event)
         asyncio.run(_add_purchases(config, folder, consents, builder))
-    return builder.build(), now
+    return builder
 
 
 def _in_force(config: Config, people: PersonStore, now: float) -> dict[int, int]:

@@ -43,8 +43,9 @@ import numpy as np
 from numpy.typing import NDArray
 
 from app.config import Config
-from app.learning.accounting import cost_of, mu_of, multiplier_for
+from app.learning.accounting import cost_of, multiplier_for
 from app.learning.noise import Doubles, NoiseSource, to_grid
+from app.learning.schedule import Spending, spending
 from store.budget import BudgetLedger, Overspent, RunRow, open_budget
 
 Mode: TypeAlias = Literal["dp", "threshold", "exact"]
@@ -69,6 +70,8 @@ class Door:
     limit: float = math.inf
     """μ² of the window's whole budget."""
     people_at_least: int = 1
+    spending: Spending | None = None
+    """Why this run may spend what `allowance` says, in "dp"."""
     allowance: Mapping[str, float] = field(default_factory=dict)
     generation: str | None = None
     """What was published from this run; set by whoever publishes it."""
@@ -106,6 +109,18 @@ class Door:
             few = np.asarray(subjects) < self.people_at_least
             values[few] = 0
         return values
+
+    @property
+    def open(self) -> bool:
+        """Whether anything may be released in this run; in "dp" only when its day has come."""
+        return self.spending is None or self.spending.cost > 0
+
+    def note(self, *names: str) -> None:
+        """Write down what is published as it is; in "exact" only."""
+        if self.mode != "exact":
+            raise ReleaseRefused(f"{', '.join(names)}: in '{self.mode}' everything passes `release`")
+        for name in names:
+            self._once(name, 0, 1.0, 0.0, None)
 
     def multiplier(self, part: str, share: float = 1.0) -> float:
         """The noise multiplier that spends this share of a part's allowance at once; 0 where there is no noise."""
@@ -181,11 +196,12 @@ def open_door(folder: Path, config: Config, now: float) -> Iterator[Door]:
             run = ledger.begin_run(now, options.learned, data_until=now)
             door = Door(options.learned, ledger, run, now, people_at_least=options.threshold_people)
         else:
+            may = spending(ledger, options, now)
             run = ledger.begin_run(
                 now, "dp", data_until=now, days=options.window_days, epsilon=options.epsilon, delta=options.delta
             )
-            limit = mu_of(options.epsilon, options.delta) ** 2
-            door = Door("dp", ledger, run, now, limit=limit, allowance=options.allowance(limit))
+            allowance = options.allowance(may.cost)
+            door = Door("dp", ledger, run, now, limit=may.limit, allowance=allowance, spending=may)
         try:
             yield door
         finally:
