@@ -12,6 +12,8 @@ from pathlib import Path
 from app.admin.staff import Staff
 from app.config import Config
 from app.config.suggestion import suggest
+from app.experiments.assignment import Assigner
+from app.experiments.trials import Trials
 from app.ingest.intake import Intake
 from app.ingest.meter import IngestMeter
 from app.ingest.recorder import Recorder
@@ -39,6 +41,7 @@ from store.consent_ledger import ConsentLedger
 from store.database import Connection, Database, open_database, open_reader
 from store.erasure import Sagas
 from store.event_log import SqliteEventLog
+from store.experiments import ExperimentStore
 from store.keys import KeyRing, open_keys
 from store.moves import Moves, check_ring, note_ring
 from store.person import PersonStore
@@ -86,6 +89,8 @@ class Node:
     aggregates: Aggregates
     sweeps: Sweeps
     shop: ShopStore
+    experiments: ExperimentStore
+    assigner: Assigner
     staff: Staff
     gatekeeper: Gate
     generations: Generations
@@ -175,9 +180,9 @@ def _intake(node: Node) -> Intake:
     config = node.config
     meter = IngestMeter(node.metrics)
 
-    def attribute(token: str) -> tuple[str, str] | None:
+    def attribute(token: str) -> tuple[str, str, str] | None:
         told = node.tokens.read(token, node.clock.now())
-        return None if told is None else (told.request, told.placement)
+        return None if told is None else (told.request, told.placement, told.arm)
 
     preparation = Preparation(
         clock=node.clock, keys=node.keys, catalogue=node.catalogue, gatekeeper=lambda: node.gatekeeper,
@@ -190,7 +195,7 @@ def _intake(node: Node) -> Intake:
         catalogue=node.catalogue,
         gatekeeper=lambda: node.gatekeeper, plugins=node.plugins, options=config.features, clock=node.clock,
         meter=meter, raw_events_days=config.retention.raw_events_days, dedup_days=config.retention.dedup_days,
-        moves=node.moves, pseudonyms=config.pseudonyms,
+        moves=node.moves, pseudonyms=config.pseudonyms, assigner=node.assigner,
     )  # fmt: skip
     return Intake(
         database=node.database, preparation=preparation, recorder=recorder, event_log=node.log, vault=node.vault,
@@ -203,6 +208,7 @@ def _recommender(node: Node) -> Recommender:
     return Recommender(
         catalogue=node.catalogue, plugins=node.plugins, model=lambda: node.model, tokens=node.tokens,
         options=node.config.serving, placements=placements_of(node.config.placements), metrics=node.metrics,
+        trials=Trials(node.experiments),
     )  # fmt: skip
 
 
@@ -252,6 +258,9 @@ async def _open_stores(node: Node, stack: AsyncExitStack) -> None:
             sensitive=Sensitive(config.privacy.sensitive),
         )
     )
+    node.experiments = ExperimentStore(node.shop.database)
+    await node.experiments.load()
+    node.assigner = Assigner(node.keys, node.experiments, config.experiments.holdout)
     node.staff = Staff(await stack.enter_async_context(open_admin(folder / "admin.db", max_pages=pages)), config.admin)
 
 

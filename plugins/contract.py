@@ -66,6 +66,8 @@ class Visitor:
     dismissed: Ints = field(default_factory=NO_ITEMS.copy)
     extra: dict[str, float] = field(default_factory=dict)
     """Features of `update_features` plugins, "plugin.name" -> value."""
+    arms: Mapping[str, str] = field(default_factory=dict)
+    """Experiment -> arm; empty without the `experiments` purpose."""
 
     @property
     def known(self) -> bool:

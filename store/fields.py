@@ -63,6 +63,9 @@ FIELDS: tuple[PersonalField, ...] = (
     PersonalField("last contact", "person.db", "profiles", "seen", _KEPT, "behaviour", _PROFILE, "event"),
     PersonalField("visit", "person.db", "profiles", "session", Purpose.SESSION, "behaviour", _SESSION, "derived"),
     PersonalField("features", "person.db", "profiles", "profile", Purpose.PROFILE, "preferences", _PROFILE, "derived"),
+    PersonalField(
+        "experiments", "person.db", "profiles", "experiments", Purpose.EXPERIMENTS, "behaviour", _PROFILE, "derived"
+    ),
     PersonalField("objections", "person.db", "profiles", "objected", Purpose.NONE, "consent", _PROFILE, "consent"),
     PersonalField("restriction", "person.db", "profiles", "restricted", Purpose.NONE, "consent", _PROFILE, "consent"),
     PersonalField(
@@ -155,6 +158,8 @@ NOT_PERSONAL: frozenset[tuple[str, str]] = frozenset(
         ("person.db", "imports"),  # how far files were read
         ("person.db", "aggregates"),  # counts over many people
         ("person.db", "published"),
+        ("person.db", "experiment_sums"),  # sums over the people of an arm
+        ("person.db", "experiment_reports"),  # the same as it may be told
         ("person.db", "anonymized"),  # days nobody can be found behind
         ("person.db", "sweeps"),
         ("person.db", "ledger_start"),  # where the ledger's chain begins

@@ -19,28 +19,29 @@ _READ = f"""
     SELECT f.surrogate, f.consent, f.consent_version, f.consent_at, f.seen,
            CASE WHEN f.consent & ?3 & {int(Purpose.SESSION)} THEN f.session END,
            CASE WHEN f.consent & ?3 & {int(Purpose.PROFILE)} THEN f.profile END,
-           NULL, f.objected, f.restricted
+           NULL, f.objected, f.restricted, NULL,
+           CASE WHEN f.consent & ?3 & {int(Purpose.EXPERIMENTS)} THEN f.experiments END
     FROM people AS p CROSS JOIN profiles AS f ON f.surrogate = p.surrogate
     WHERE p.key BETWEEN ?1 AND ?1 + {WINDOW - 1} AND p.pseudonym = ?2"""
 
 _RESOLVE = f"""
     WITH wanted(key) AS (VALUES {{values}})
     SELECT p.pseudonym, f.surrogate, f.consent, f.consent_version, f.consent_at, f.seen, f.session, f.profile,
-           f.trace, f.objected, f.restricted, f.ledger
+           f.trace, f.objected, f.restricted, f.ledger, f.experiments
     FROM wanted
     CROSS JOIN people AS p ON p.key BETWEEN wanted.key AND wanted.key + {WINDOW - 1}
     CROSS JOIN profiles AS f ON f.surrogate = p.surrogate"""
 
 _SAVE_HEAD = (
     "INSERT INTO profiles(surrogate, consent, consent_version, consent_at, seen, session, profile, trace,"
-    " objected, restricted, ledger)"
+    " objected, restricted, ledger, experiments)"
 )
 _SAVE_TAIL = """
     ON CONFLICT(surrogate) DO UPDATE SET
         consent = excluded.consent, consent_version = excluded.consent_version, consent_at = excluded.consent_at,
         seen = excluded.seen, session = excluded.session, profile = excluded.profile,
         trace = excluded.trace, objected = excluded.objected, restricted = excluded.restricted,
-        ledger = excluded.ledger"""
+        ledger = excluded.ledger, experiments = excluded.experiments"""
 
 
 def key_of(pseudonym: bytes) -> int:
@@ -132,6 +133,7 @@ class PersonStore:
                     row.objected,
                     row.restricted,
                     row.ledger,
+                    row.experiments,
                 )
                 for row in rows
             ]

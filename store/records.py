@@ -163,6 +163,10 @@ class PersonRow(msgspec.Struct):
     """0, else `RESTRICTED` plus the purposes that hold again when the restriction ends; `consent` is 0 meanwhile."""
     ledger: bytes | None = None
     """The person's link to the consent ledger (store/consent_ledger.py); read in the writer's turn only."""
+    experiments: bytes | None = None
+    """The arms the person is in and what they did there (store/parts.py); None where not allowed or absent."""
+    earlier: bool = False
+    """Found under the previous epoch's pseudonym; no column."""
 
     @property
     def decided(self) -> bool:

@@ -26,6 +26,7 @@ WITH_KEY = frozenset({"public", "server"})
 SERVER = frozenset({"server"})
 PRIVACY = frozenset({"privacy"})
 OPERATOR = frozenset({"operator"})
+MARKETER = frozenset({"marketer"})
 JSON = "application/json"
 
 
@@ -79,6 +80,12 @@ MATRIX: dict[str, Door] = {
     "GET /v1/privacy/retention": Door(PRIVACY),
     "GET /v1/privacy/consent-stats": Door(PRIVACY),
     "GET /v1/privacy/aggregates": Door(PRIVACY),
+    "GET /v1/experiments": Door(MARKETER),
+    "POST /v1/experiments": Door(MARKETER, {}),
+    "GET /v1/experiments/{id}": Door(MARKETER, path="/v1/experiments/none"),
+    "PUT /v1/experiments/{id}": Door(MARKETER, {}, path="/v1/experiments/none"),
+    "DELETE /v1/experiments/{id}": Door(MARKETER, path="/v1/experiments/none"),
+    "POST /v1/experiments/{id}": Door(MARKETER, path="/v1/experiments/none:start"),
     "POST /v1/admin/login": Door(EVERYONE, {"name": "nobody"}),
     "POST /v1/admin/logout": Door(ROLES),
     "GET /v1/admin/session": Door(ROLES),

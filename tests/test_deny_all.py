@@ -31,7 +31,8 @@ PERSONAL = re.compile(
 )
 RIGHTS = ("/v1/consent", "/v1/me", "/v1/me/export", "/v1/me/erasures/", "/v1/privacy/")
 """What a person, or a privacy officer on behalf of one, may do whatever was consented to: the law asks for it."""
-NOT_ABOUT_VISITORS = ("/v1/admin/", "/v1/audit", "/v1/keys", "/livez", "/readyz", "/metrics", "/openapi.json",
+NOT_ABOUT_VISITORS = ("/v1/admin/", "/v1/audit", "/v1/keys", "/v1/experiments", "/livez",
+                      "/readyz", "/metrics", "/openapi.json",
                       "/.well-known/")  # fmt: skip
 """Nobody is named in these."""
 SCRIPTS = re.compile(r"/(pz|pz-recs|pz-all|demo|icon)(\.[0-9a-f]{12})?\.(js|css|svg)")

@@ -19,6 +19,7 @@ from app.config.sections import (
 )
 from app.config.standard import with_standard
 from app.config.suggestion import suggest
+from app.experiments.options import ExperimentOptions
 from app.features.options import FeatureOptions
 from app.ingest.options import IngestLimits
 from app.ingest.wire import EVENT_NAMES
@@ -46,6 +47,7 @@ class Config(msgspec.Struct, frozen=True, kw_only=True):
     retrieval: RetrievalOptions = RetrievalOptions()
     serving: ServingOptions = ServingOptions()
     search: SearchOptions = SearchOptions()
+    experiments: ExperimentOptions = ExperimentOptions()
     catalogue: CatalogueOptions = CatalogueOptions()
     admin: AdminOptions = AdminOptions()
     placements: dict[str, PlacementOptions] = {}

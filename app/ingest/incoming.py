@@ -30,6 +30,8 @@ class Draft:
     value: float = 0.0
     placement: str = ""
     request: str = ""
+    arms: tuple[tuple[str, str], ...] = ()
+    """(request, `key/arm`) of the lists in experiments that it is credited to; the log does not keep them."""
     counted: int = 0
     """Its hash among the counted ids."""
 

@@ -17,6 +17,7 @@ from store.records import RESTRICTED, VAULT, LoggedEvent, PersonRow, ProfileFeat
 from store.trace import extend, kept_days, read_trace, write_trace
 
 _SESSION, _PROFILE, _VAULT = int(Purpose.SESSION), int(Purpose.PROFILE), int(VAULT)
+_EXPERIMENTS = int(Purpose.EXPERIMENTS)
 
 
 class Known:
@@ -64,6 +65,8 @@ class Known:
             row.session = self._session = None
         if not purposes & _PROFILE:
             row.profile = self._profile = None
+        if not purposes & _EXPERIMENTS:
+            row.experiments = None
         self.withdrawn |= before & ~purposes & _VAULT
         if noted:
             self.decisions.append(

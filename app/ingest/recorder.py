@@ -8,6 +8,7 @@ from collections.abc import Callable, Sequence
 from dataclasses import replace
 from time import perf_counter
 
+from app.experiments.assignment import Assigner
 from app.features.options import FeatureOptions
 from app.ingest.building import Builder
 from app.ingest.incoming import Incoming
@@ -60,12 +61,14 @@ class Recorder:
         dedup_days: float,
         moves: Moves,
         pseudonyms: PseudonymOptions,
+        assigner: Assigner,
     ) -> None:
         """`raw_events_days`: how long the log's days are kept; `dedup_days`: how long counted ids are."""
         self._repeated = Repeated(person, keys, clock, dedup_days)
         self._builder = Builder(vault, keys, catalogue, plugins, options)
         self._moves = moves
         self._pseudonyms = pseudonyms
+        self._assigner = assigner
         self._lent = False
         self._person = person
         self._suppression = suppression
@@ -84,7 +87,7 @@ class Recorder:
         if self._lent:
             self._moves.settle()  # the group before may have failed
             self._lent = False
-        renewals = Renewals(self._options, self._pseudonyms)
+        renewals = Renewals(self._options, self._pseudonyms, self._assigner.carried)
         people = People(await self._resolve(group), self._gatekeeper(), renewals)
         erased = self._suppression.find(key for incoming in group for key in incoming.tombstones)
         works = []

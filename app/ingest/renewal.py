@@ -7,8 +7,10 @@ group's own transaction, so a person has exactly one row at any moment. What lie
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from typing import TYPE_CHECKING, NamedTuple
 
+from app.experiments.assignment import joined
 from app.features.join import join_profiles, join_visits
 from app.features.options import FeatureOptions
 from app.features.visitor import read_profile, read_session, write_features
@@ -27,7 +29,10 @@ if TYPE_CHECKING:
     from app.ingest.known import Known, People
 
 _SESSION, _PROFILE, _VAULT = int(Purpose.SESSION), int(Purpose.PROFILE), int(VAULT)
+_EXPERIMENTS = int(Purpose.EXPERIMENTS)
 _DEFAULT_FEATURES, _DEFAULT_OPTIONS = FeatureOptions(), PseudonymOptions()
+Carry = Callable[[bytes | None, bytes, bytes], bytes | None]
+"""What a row keeps of its experiments when its pseudonym changes: (kept, before, now)."""
 
 
 class _Renewed(NamedTuple):
@@ -46,9 +51,11 @@ class Renewals:
     """Who changed number in a group."""
 
     def __init__(
-        self, features: FeatureOptions = _DEFAULT_FEATURES, options: PseudonymOptions = _DEFAULT_OPTIONS
-    ) -> None:
+        self, features: FeatureOptions = _DEFAULT_FEATURES, options: PseudonymOptions = _DEFAULT_OPTIONS,
+        carry: Carry | None = None,
+    ) -> None:  # fmt: skip
         self._features = features
+        self._carry = carry
         self._options = options
         self._found: dict[bytes, bytes] = {}
         self._now_of: dict[bytes, bytes] = {}
@@ -88,6 +95,8 @@ class Renewals:
             profile = read_profile(row.profile)
             coarse_profile(profile, self._features, self._options)
             row.profile = write_features(profile)
+        if row.consent & _EXPERIMENTS and self._carry is not None:
+            row.experiments = self._carry(row.experiments, before, person.pseudonym)
         person.changed = True
 
     def join(self, incoming: Incoming, person: Known, decision: Decision, gate: Gate, people: People) -> None:
@@ -125,6 +134,8 @@ class Renewals:
             profile = read_profile(row.profile)
             join_profiles(profile, read_profile(guest.profile), self._features)
             row.profile = write_features(profile)
+        if purposes & _EXPERIMENTS:
+            row.experiments = joined(row.experiments, guest.experiments)
         row.seen = max(row.seen, guest.seen)
         runs = sorted([*read_trace(row.trace), *read_trace(guest.trace)])
         row.trace = write_trace(extend(runs, ()))

@@ -33,8 +33,8 @@ from store.records import Line, Purpose
 Step = Callable[[Draft, Incoming], Draft | DropReason]
 Understand = Callable[[str], Mapping[str, float]]
 """What a search text means: "category:shoes" -> weight."""
-Attribute = Callable[[str], tuple[str, str] | None]
-"""(request id, placement) of a token the server signed; None for any other."""
+Attribute = Callable[[str], tuple[str, str, str] | None]
+"""(request id, placement, arm) of a token the server signed; None for any other."""
 Permitted = Callable[[SignalsOnWire], tuple[Purpose | None, bool]]
 """What consent strings permit at most, and whether one carries a general no (app/privacy/signals.py)."""
 
@@ -44,6 +44,8 @@ _ABOUT_ITEMS = frozenset(
 )
 _ORDERS = frozenset({"purchase", "refund"})
 _PURCHASES, _SEARCHES, _LOCATION = int(Purpose.PURCHASES), int(Purpose.SEARCHES), int(Purpose.LOCATION)
+_TOKENS = 20
+"""Lists that one event is credited to, at most."""
 _REGION = re.compile(r"[\w .'-]{1,32}")
 
 
@@ -234,11 +236,16 @@ class Preparation:
         )
 
     def _credit(self, draft: Draft, params: Params) -> None:
-        """The request and placement that a token of ours names; a sender's own words are not kept."""
-        token = params.token or next((item.token for item in params.items or () if item.token), None)
-        credited = self._attribute(token) if token else None
-        if credited is not None:
-            draft.request, draft.placement = credited
+        """The request and placement that a token of ours names; a sender's own words are not kept.
+
+        What a cart or an order holds may come from several lists: the first counts in the log, all in experiments.
+        """
+        named = dict.fromkeys([params.token, *(item.token for item in params.items or ())])
+        tokens = [token for token in named if token][:_TOKENS]
+        credited = [told for token in tokens[:_TOKENS] if (told := self._attribute(token)) is not None]
+        if credited:
+            draft.request, draft.placement, _ = credited[0]
+            draft.arms = tuple((request, arm) for request, _, arm in credited if arm)
 
 
 def _region(region: str | None) -> str:

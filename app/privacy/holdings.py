@@ -22,6 +22,7 @@ from store.erasure import events_of, find_people, former_numbers
 from store.event_log import Numbered
 from store.fields import FIELDS, PersonalField
 from store.holdings import rows_by
+from store.parts import read_parts
 from store.records import PURPOSE_NAMES, RESTRICTED, PersonRow, Purpose
 from store.trace import read_trace
 
@@ -70,7 +71,7 @@ class Held:
     @property
     def rows(self) -> list[PersonRow]:
         names = PersonRow.__struct_fields__
-        return [PersonRow(**{name: row[name] for name in names}) for row in self.profiles]
+        return [PersonRow(**{name: row[name] for name in names if name in row}) for row in self.profiles]
 
 
 async def find_held(node: Node, ids: Sequence[tuple[str, str]]) -> Held:
@@ -177,6 +178,10 @@ def _profiles(held: Held) -> list[Row]:
                 },
                 "trace": [run._asdict() for run in read_trace(person.trace)],
                 "ledger": {"decisions": _link(person).entries, "key": WITHHELD} if person.ledger else None,
+                "experiments": None if person.experiments is None else [
+                    {"experiment": number, **msgspec.structs.asdict(part)}
+                    for number, part in read_parts(person.experiments).items()
+                ],
             }
         )  # fmt: skip
     return rows

@@ -31,8 +31,9 @@ class Asking:
     def __init__(self, node: Node) -> None:
         self._node = node
         self._visitors = VisitorReader(
-            lambda: node.gatekeeper, node.keys, node.person, node.vault, node.config.features, node.catalogue
-        )
+            lambda: node.gatekeeper, node.keys, node.person, node.vault, node.config.features, node.catalogue,
+            node.assigner,
+        )  # fmt: skip
 
     def visitor(
         self, request: Request, told: VisitorOnWire, region: str, key_text: str

@@ -11,6 +11,7 @@ from starlette.requests import Request
 from starlette.responses import HTMLResponse, Response
 from starlette.routing import Route
 
+from app.experiments.trials import NoSuchArm
 from app.problem import Problem, misfit
 from app.routes.answers import json_response
 from app.routes.asking import NAMES_VISITOR, PERSONAL, VISITOR_HEADER, Asking, visitor_header
@@ -52,6 +53,7 @@ QUERY = {
     "currency": "Currency of the page",
     "locale": "Language of the page",
     "filter": 'Filter expression, such as category == "shoes" and price < 50',
+    "experiment": "Arm of a running experiment, as key/arm: what is cached of one arm is not shown in another",
 }
 OPERATIONS = [
     Operation(
@@ -109,14 +111,15 @@ class Handlers:
         """From the page alone, the same for everyone for half a minute."""
         start = perf_counter()
         told = self._from_query(request)
-        return Response(self._answer(told, NOBODY, start, seed=self._seed()), 200, FOR_EVERYONE, "application/json")
+        visitor = self._nobody(request)
+        return Response(self._answer(told, visitor, start, seed=self._seed()), 200, FOR_EVERYONE, "application/json")
 
     async def html(self, request: Request) -> Response:
         """For everyone, unless the shop's server says in a header for whom: then for that visitor alone."""
         told = self._from_query(request)
         named = visitor_header(request)
         if named is None:
-            shelf = self._shelves(told, NOBODY, seed=self._seed())[0]
+            shelf = self._shelves(told, self._nobody(request), seed=self._seed())[0]
             return HTMLResponse(shelf_html(shelf, self._node.catalogue), headers=FOR_EVERYONE)
         key = self._asking.key(request, "")
         if key is None or key.kind != "server":
@@ -180,6 +183,16 @@ class Handlers:
             raise misfit(error) from None
         check_bounds(read, self._recommender.options)
         return read
+
+    def _nobody(self, request: Request) -> Visitor:
+        """Nobody, in the arm that the URL names. Raises Problem 404 where it is not running."""
+        label = request.query_params.get("experiment")
+        if not label:
+            return NOBODY
+        try:
+            return Visitor(arms=self._recommender.trials.named(label) if self._recommender.trials else {})
+        except NoSuchArm as missing:
+            raise Problem(404, "No such arm", str(missing)) from None
 
     def _seed(self) -> int:
         """The same for everyone for a while, so that an answer may be cached."""

@@ -8,6 +8,7 @@ from typing import Annotated, Literal
 import msgspec
 from msgspec import Meta
 
+from app.experiments.trials import ExperimentOnWire
 from app.problem import FieldError, Problem, read_json
 from app.search.options import SearchOptions
 from app.serving.answer import ServedBy, ShelfItem, shelf_json
@@ -52,6 +53,7 @@ class SearchAnswer(msgspec.Struct, frozen=True, omit_defaults=True):
     """Words nobody has -> what was searched instead."""
     served_by: ServedBy
     took_ms: float
+    experiment: ExperimentOnWire | None = None
     explanation: Explanation | None = None
 
 

@@ -14,6 +14,7 @@ from dataclasses import dataclass, field
 
 import numpy as np
 
+from app.experiments.trials import Trial
 from app.search.options import SearchOptions
 from app.serving.explanations import Remembered
 from app.serving.rank import Ranking
@@ -66,22 +67,25 @@ class Searcher:
 
         Raises FilterError for a filter that cannot be read. The query is kept nowhere.
         """
+        trial = self._serving.trials.of(PLACEMENT, visitor.arms) if self._serving.trials else None
         allowed = self._serving.allowed.of(page.region, asked.filter)
         context = Context(
             now=now, placement=PLACEMENT, limit=asked.limit, catalogue=self._index.catalogue, model=self._model(),
-            visitor=visitor, region=page.region, locale=page.locale, currency=page.currency, item=page.item,
-            cart=page.cart, searching=True, seed=seed, allowed=allowed, board=self._board,
+            visitor=trial.visitor(visitor) if trial else visitor, arms=visitor.arms,
+            rules_off=trial is not None and trial.arm.rules_off, region=page.region, locale=page.locale,
+            currency=page.currency, item=page.item, cart=page.cart, searching=True, seed=seed, allowed=allowed,
+            board=self._board,
         )  # fmt: skip
         matches = self._index.matches(asked.query)
         shown = np.flatnonzero(allowed.mask.take(matches.items)).astype(np.int32)
         best, tiers, static = self._static_order(matches, shown, context)
         try:
-            ranking, strategy = self._ranked(best, tiers, static, asked, context), strategy_of(visitor)
+            ranking, strategy = self._ranked(best, tiers, static, asked, context), strategy_of(context.visitor)
         except PluginFailed:
             # A rule that cannot be asked may have forbidden anything: no item is sure to pass it.
             ranking, strategy = Ranking(), "fallback"
         total = len(shown) if strategy != "fallback" else 0
-        return Found(self._shelf(ranking, strategy, context, dry_run), total, matches.corrected)
+        return Found(self._shelf(ranking, strategy, context, trial, dry_run), total, matches.corrected)
 
     def _static_order(self, matches: Matches, shown: Ints, context: Context) -> tuple[Ints, Ints, Floats]:
         """The first matches in the order for everyone: items, their tiers, and their static score from 0 to 1."""
@@ -124,7 +128,7 @@ class Searcher:
         share = np.float32(self._options.selling_now)
         return static + share * (kept.lookup(now) - static)
 
-    def _shelf(self, ranking: Ranking, strategy: str, context: Context, dry_run: bool) -> Shelf:
+    def _shelf(self, ranking: Ranking, strategy: str, context: Context, trial: Trial | None, dry_run: bool) -> Shelf:
         request_id = secrets.token_hex(8)
         model, serving = context.model.id, self._serving
         reasons = reasons_of(serving.plugins, ranking, context)
@@ -133,8 +137,9 @@ class Searcher:
         if not dry_run:
             serving.explanations.add(made)
             serving.plugins.served(context, ranking.items)
-        token = serving.tokens.sign(request_id, PLACEMENT, context.now, model=model)
-        return Shelf(request_id, token, PLACEMENT, "", strategy, ranking.items, reasons, model, made)
+        arm = trial.label if trial else ""
+        token = serving.tokens.sign(request_id, PLACEMENT, context.now, arm=arm, model=model)
+        return Shelf(request_id, token, PLACEMENT, "", strategy, ranking.items, reasons, model, made, trial)
 
 
 def strategy_of(visitor: Visitor) -> str:

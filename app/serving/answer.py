@@ -7,6 +7,7 @@ from typing import Literal
 
 import msgspec
 
+from app.experiments.trials import ExperimentOnWire
 from app.serving.explanations import Explanation
 from app.serving.recommend import Shelf
 from store.catalogue import Catalogue
@@ -43,6 +44,7 @@ class ShelfOnWire(msgspec.Struct, frozen=True, omit_defaults=True):
     items: list[ShelfItem]
     missing_ids: list[str]
     """Ids of the request that the catalogue does not know."""
+    experiment: ExperimentOnWire | None = None
     explanation: Explanation | None = None
 
 
@@ -92,5 +94,6 @@ def shelf_json(shelf: Shelf, catalogue: Catalogue, fields: Collection[str], miss
         reason = shelf.reasons[index]
         told = b',"reason":' + _encode(ReasonOnWire(reason.code, reason.text)) if reason.code else b""
         items.append(b'%b,"index":%d%b}' % (fragment[:-1], index, told))
+    trial = b',"experiment":' + _encode(shelf.trial.told) if shelf.trial else b""
     tail = b',"explanation":' + _encode(shelf.made.explain(catalogue)) if explain else b""
-    return b'%b,"items":[%b],"missing_ids":%b%b}' % (head[:-1], b",".join(items), _encode(missing), tail)
+    return b'%b,"items":[%b],"missing_ids":%b%b%b}' % (head[:-1], b",".join(items), _encode(missing), trial, tail)

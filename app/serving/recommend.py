@@ -13,6 +13,7 @@ from dataclasses import dataclass, field
 
 import numpy as np
 
+from app.experiments.trials import Trial, Trials
 from app.metrics import Metrics
 from app.serving.allowed import AllowedItems
 from app.serving.explanations import Explanations, Remembered
@@ -69,6 +70,8 @@ class Shelf:
     reasons: list[Reason]
     model: str
     made: Remembered
+    trial: Trial | None = None
+    """The experiment it belongs to, and the arm it was made in."""
 
 
 class UnknownPlacement(LookupError):
@@ -81,6 +84,7 @@ class Recommender:
     def __init__(
         self, *, catalogue: Catalogue, plugins: Plugins, model: Callable[[], Model], tokens: Tokens,
         options: ServingOptions, placements: Mapping[str, Placement], metrics: Metrics,
+        trials: Trials | None = None,
     ) -> None:  # fmt: skip
         self.catalogue = catalogue
         self.plugins = plugins
@@ -89,6 +93,7 @@ class Recommender:
         self.explanations = Explanations(options.explanations, options.explain_minutes * 60)
         self.allowed = AllowedItems(catalogue, options.filters)
         self.tokens = tokens
+        self.trials = trials
         self._model = model
         self._board = Board()
         metrics.registry.register(PluginCollector(plugins))
@@ -114,11 +119,13 @@ class Recommender:
         shelves: list[Shelf] = []
         shown = NO_ITEMS
         for ask in asks:
-            context = self._context(ask, page, visitor, now, seed)
             placement = self._placement(ask.placement)
+            trial = self.trials.of(ask.placement, visitor.arms) if self.trials else None
+            placement = trial.placement(placement) if trial else placement
+            context = self._context(ask, placement, page, visitor, trial, now, seed)
             distinct = self.options.distinct and placement.distinct
             exclude = np.concatenate((ask.exclude, shown)) if distinct and len(shown) else ask.exclude
-            shelf = self._shelf(context, placement, exclude, dry_run)
+            shelf = self._shelf(context, placement, trial, exclude, dry_run)
             shelves.append(shelf)
             if distinct:
                 shown = shelf.items if not len(shown) else np.concatenate((shown, shelf.items))
@@ -132,8 +139,10 @@ class Recommender:
                 f"there is no placement {name!r}; there are {', '.join(sorted(self.placements))}"
             ) from None
 
-    def _context(self, ask: Ask, page: Page, visitor: Visitor, now: float, seed: int | None) -> Context:
-        placement = self._placement(ask.placement)
+    def _context(
+        self, ask: Ask, placement: Placement, page: Page, visitor: Visitor, trial: Trial | None, now: float,
+        seed: int | None,
+    ) -> Context:  # fmt: skip
         limit = min(ask.limit or placement.limit, self.options.limit_at_most)
         return Context(
             now=now,
@@ -141,7 +150,9 @@ class Recommender:
             limit=limit,
             catalogue=self.catalogue,
             model=self._model(),
-            visitor=visitor,
+            visitor=trial.visitor(visitor) if trial else visitor,
+            arms=visitor.arms,
+            rules_off=trial is not None and trial.arm.rules_off,
             region=page.region,
             locale=page.locale,
             currency=page.currency,
@@ -152,7 +163,9 @@ class Recommender:
             board=self._board,
         )
 
-    def _shelf(self, context: Context, placement: Placement, exclude: Ints, dry_run: bool) -> Shelf:
+    def _shelf(
+        self, context: Context, placement: Placement, trial: Trial | None, exclude: Ints, dry_run: bool
+    ) -> Shelf:
         if placement.exclude_bought and len(context.visitor.bought):
             exclude = np.concatenate((exclude, context.visitor.bought))
         request_id = secrets.token_hex(8)
@@ -172,8 +185,11 @@ class Recommender:
             self._answered[strategy].inc()
             self.explanations.add(made)
             self.plugins.served(context, ranking.items)
-        token = self.tokens.sign(request_id, placement.name, context.now, model=model)
-        return Shelf(request_id, token, placement.name, placement.title, strategy, ranking.items, reasons, model, made)
+        arm = trial.label if trial else ""
+        token = self.tokens.sign(request_id, placement.name, context.now, arm=arm, model=model)
+        return Shelf(
+            request_id, token, placement.name, placement.title, strategy, ranking.items, reasons, model, made, trial
+        )
 
 
 def _strategy(context: Context) -> str:
