@@ -6,21 +6,20 @@ import asyncio
 import contextlib
 import logging
 import os
-import shutil
-import sys
 from collections.abc import Callable, Coroutine
+from functools import partial
 from pathlib import Path
 from typing import Any
 
+from app.feeds.schedule import pull_on_schedule
 from app.node import Node
 from app.privacy.retention import sweep
 from app.privacy.rotation import rotate_on_schedule
+from app.program import NICE, program
 from plugins.calls import PluginFailed
 from store.faults import StoreFault
 
 logger = logging.getLogger("personalize")
-
-NICE = ("nice", "-n", "10") if shutil.which("nice") else ()
 
 SOON = 60.0
 """Seconds after the start in which the machine is left to the requests."""
@@ -39,6 +38,11 @@ def background_jobs(node: Node) -> list[tuple[str, Job]]:
     ]
     if node.config.training.every_hours:
         jobs.append(("training schedule", lambda: train_on_schedule(node)))
+    jobs += [
+        (f"feed {name}", partial(pull_on_schedule, node, name))
+        for name, feed in node.config.feeds.items()
+        if feed.every_minutes
+    ]
     jobs += [(f"plugin job {job.__name__}", job) for job in node.plugins.background(node)]
     return jobs
 
@@ -108,8 +112,3 @@ async def train_in_child(config_path: Path) -> tuple[int, str]:
         raise
     lines = output.decode(errors="replace").strip().splitlines()
     return child.returncode or 0, lines[-1] if lines else ""
-
-
-def program() -> list[str]:
-    """This very program as a command: the frozen binary itself, or the interpreter with the module."""
-    return [sys.executable] if getattr(sys, "frozen", False) else [sys.executable, "-m", "app"]

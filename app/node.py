@@ -14,6 +14,7 @@ from app.config import Config
 from app.config.suggestion import suggest
 from app.experiments.assignment import Assigner
 from app.experiments.trials import Trials
+from app.feeds.take import FeedIntake
 from app.ingest.intake import Intake
 from app.ingest.meter import IngestMeter
 from app.ingest.recorder import Recorder
@@ -99,6 +100,7 @@ class Node:
     withdrawals: Withdrawals
     erasures: Erasures
     recommender: Recommender
+    feeds: FeedIntake
     stalled: dict[str, str]
     """Job -> what is wrong with it, empty when nothing is."""
 
@@ -145,6 +147,7 @@ async def open_node(config: Config, config_path: Path) -> AsyncIterator[Node]:
         node.withdrawals = Withdrawals(reader=node.reader, intake=node.intake, vault=node.vault, keys=node.keys)
         node.erasures = Erasures(node)
         node.recommender = _recommender(node)
+        node.feeds = FeedIntake(node)
         failed: BaseException | None = None
         # The event writer belongs to the store: what was taken is written before the databases close.
         async with asyncio.TaskGroup() as group:

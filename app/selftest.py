@@ -15,7 +15,7 @@ from pathlib import Path
 from typing import Any
 
 from app.demo import generate_catalogue
-from app.jobs import program
+from app.program import program
 from store.clock import Clock
 
 ITEMS = 300

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncIterator, Sequence
+from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
 from contextlib import asynccontextmanager, closing
 from pathlib import Path
 
@@ -11,12 +11,17 @@ import msgspec
 
 from store.catalogue import Catalogue, CatalogueFull
 from store.database import Database, Transaction, open_database, open_reader
+from store.feeds import Feeds
 from store.records import Item
 from store.search_index import SearchIndex, searched_fields
 from store.sensitive import Sensitive
 
 _encode = msgspec.msgpack.Encoder().encode
 _PER_QUERY = 500
+_AT_ONCE = 5_000
+"""Items of a feed handed to the database together."""
+_BETWEEN = 50
+"""Items of a feed shown before requests get their turn: some 2 ms."""
 
 
 @asynccontextmanager
@@ -54,6 +59,7 @@ class ShopStore:
         self.database = database
         self.catalogue = catalogue
         self.search = SearchIndex(catalogue)
+        self.feeds = Feeds(database)
         self.items_at_most = items_at_most
         self._turn = asyncio.Lock()
 
@@ -75,12 +81,43 @@ class ShopStore:
                     "ON CONFLICT(number) DO UPDATE SET body = excluded.body, updated = excluded.updated",
                 )
             for number, (item, body) in latest.items():
-                before = self.catalogue.item(number) if self.catalogue.exists(number) else None
-                self.catalogue.put(number, item, body)
-                if before is None or searched_fields(before) != searched_fields(item):
-                    self.search.put(number, item)
+                self._show(number, item, body)
             await self.search.compact()
         return [numbers[item.id] for item in items]
+
+    async def replace(
+        self, items: Sequence[Item], gone: Sequence[int], note: Callable[[Transaction, list[int]], Awaitable[None]],
+        now: float,
+    ) -> None:  # fmt: skip
+        """A whole feed in one transaction: put `items`, take `gone` out, and what `note` writes beside their numbers.
+
+        On disk it is all or nothing. In memory it follows item by item, and lets requests through in between.
+        Raises CatalogueFull or a StoreFault, with nothing changed.
+        """
+        async with self._turn:
+            self.catalogue.check(items)
+            async with self.database.transaction() as transaction:
+                numbers = await self._numbers(transaction, [item.id for item in items])
+                dated = [(numbers[item.id], self._dated(item, now)) for item in items]
+                latest = [(number, item, _encode(item)) for number, item in dated]
+                for start in range(0, len(latest), _AT_ONCE):
+                    transaction.insert(
+                        "INSERT INTO items(number, id, body, updated)",
+                        [(number, item.id, body, int(now)) for number, item, body in latest[start : start + _AT_ONCE]],
+                        "ON CONFLICT(number) DO UPDATE SET body = excluded.body, updated = excluded.updated",
+                    )
+                    await asyncio.sleep(0)
+                for number in gone:
+                    transaction.later("UPDATE items SET body = x'', updated = ? WHERE number = ?", (int(now), number))
+                await note(transaction, [number for number, _ in dated])
+            for number in gone:
+                self.catalogue.remove(number)
+                self.search.remove(number)
+            for index, (number, item, body) in enumerate(latest):
+                self._show(number, item, body)
+                if index % _BETWEEN == _BETWEEN - 1:
+                    await asyncio.sleep(0)
+            await self.search.compact()
 
     async def finish_search(self) -> None:
         """Run once beside the server, after opening: the part of the search index that opening did not wait for."""
@@ -123,6 +160,13 @@ class ShopStore:
                 titles[number], descriptions[number] = item.title, item.description
         self.catalogue.settle()
         self.search.build(titles, descriptions)
+
+    def _show(self, number: int, item: Item, body: bytes) -> None:
+        """What is committed is what the next request sees."""
+        before = self.catalogue.item(number) if self.catalogue.exists(number) else None
+        self.catalogue.put(number, item, body)
+        if before is None or searched_fields(before) != searched_fields(item):
+            self.search.put(number, item)
 
     def _dated(self, item: Item, now: float) -> Item:
         if item.published:

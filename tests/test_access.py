@@ -60,6 +60,8 @@ MATRIX: dict[str, Door] = {
     "GET /v1/items/{id:path}": Door(SERVER, path="/v1/items/S0"),
     "PUT /v1/items/{id:path}": Door(SERVER, {"title": "Red shoe"}, path="/v1/items/S0"),
     "DELETE /v1/items/{id:path}": Door(SERVER, path="/v1/items/S1"),
+    "GET /v1/imports": Door(SERVER),
+    "POST /v1/imports": Door(SERVER, "id,title,price\nS0,Red shoe,5\n", path="/v1/imports?preview=1", media="text/csv"),
     "POST /v1/consent": Door(EVERYONE, {"visitor": {"anon": ANON}, "state": "denied"}),
     "OPTIONS /v1/consent": Door(EVERYONE),
     "GET /.well-known/gpc.json": Door(EVERYONE),

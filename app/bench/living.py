@@ -17,7 +17,7 @@ from app.bench.scene import Scene
 from app.bench.served import CannotMeasure, Served, served
 from app.bench.world import new_item
 from app.demo import prepare
-from app.jobs import program
+from app.program import program
 
 DEMO_TOML = Path(prepare.__file__).with_name("demo.toml")
 STARTS = 3

@@ -13,7 +13,7 @@ import numpy as np
 from app.bench.questions import post
 from app.bench.served import Served, served
 from app.bench.world import CONFIG_FILE, World
-from app.jobs import program
+from app.program import program
 from store.catalogue import Catalogue
 from store.clock import Clock
 

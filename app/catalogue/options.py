@@ -18,5 +18,9 @@ class CatalogueOptions(msgspec.Struct, frozen=True, kw_only=True):
     batch_items: Count = 1_000
     batch_bytes: Count = 16 * 1024 * 1024
     """Largest body of POST /v1/items:batch."""
+    feed_bytes: Count = 512 * 1024 * 1024
+    """Largest feed, unpacked."""
+    feed_errors: Annotated[int, Meta(ge=1, le=10_000)] = 100
+    """Rows that were not taken, told one by one."""
     page_items: Annotated[int, Meta(ge=1, le=10_000)] = 1_000
     """Most items in one answer of GET /v1/items."""

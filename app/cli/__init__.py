@@ -23,6 +23,8 @@ COMMANDS = {
     "init": "Write a commented personalize.toml.",
     "check": "Check the configuration and the plugins.",
     "import": "Load a catalogue and a history from files.",
+    "feed": "Take over a catalogue feed: a file, or one that is configured.",
+    "read-feed": "",
     "train": "Train a new generation and publish it.",
     "quality": "Measure recommendations and search on real data.",
     "plugins": "List what is on: plugins, options, hooks.",

@@ -21,6 +21,7 @@ from app.config.standard import with_standard
 from app.config.suggestion import suggest
 from app.experiments.options import ExperimentOptions
 from app.features.options import FeatureOptions
+from app.feeds.options import FeedOptions
 from app.ingest.options import IngestLimits
 from app.ingest.wire import EVENT_NAMES
 from app.privacy.erasure_options import ErasureOptions
@@ -50,6 +51,7 @@ class Config(msgspec.Struct, frozen=True, kw_only=True):
     experiments: ExperimentOptions = ExperimentOptions()
     catalogue: CatalogueOptions = CatalogueOptions()
     admin: AdminOptions = AdminOptions()
+    feeds: dict[str, FeedOptions] = {}
     placements: dict[str, PlacementOptions] = {}
     plugins: dict[str, Any] = {}
     """`folder`, `standard`, and a table per plugin; the plugins themselves type their options."""
@@ -64,6 +66,7 @@ class Config(msgspec.Struct, frozen=True, kw_only=True):
         found = [f"consent.{setting}: {sentence}" for setting, sentence in self.consent.problems()]
         found += [f"server.{setting}: {sentence}" for setting, sentence in self.server.problems()]
         found += [f"privacy.{setting}: {sentence}" for setting, sentence in self.privacy.problems()]
+        found += [f"feeds.{name}.{said}" for name, feed in self.feeds.items() for said in feed.problems()]
         found += [
             f"training.weights.{name}: no such event{suggest(name, EVENT_NAMES)}"
             for name in self.training.weights

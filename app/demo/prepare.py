@@ -14,9 +14,9 @@ from app.config import Config
 from app.demo import Batch, generate_catalogue, generate_history
 from app.demo.shoppers import SHOPPERS
 from app.importing.load import Loader
-from app.jobs import program
 from app.learning.runs import REFUSED
 from app.node import Node, open_node
+from app.program import program
 from store.records import Item
 
 SEED = 20261122

@@ -12,12 +12,12 @@ from typing import Any
 
 import msgspec
 
-from app.jobs import program
 from app.privacy.backup import back_up, restore
 from app.privacy.byte_scan import Scanned, scan
 from app.privacy.erasure import STEPS, SWITCHES
 from app.privacy.receipts import receipt_is_genuine
 from app.privacy.rotation import rotate
+from app.program import program
 from app.prove.canary import LOG, Canary, Scene, batch_of, live, scene, scratch_config
 from store.database import open_reader
 from store.erasure import DELETIONS, find_people

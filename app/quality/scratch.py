@@ -13,7 +13,7 @@ from pathlib import Path
 from tempfile import TemporaryFile
 from typing import Any, NamedTuple, TextIO
 
-from app.jobs import program
+from app.program import program
 
 KILOBYTES_PER_MB = 1024
 PROFILE = Path(__file__).with_name("quality.toml")
