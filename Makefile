@@ -32,8 +32,8 @@ help:
 	@echo "make lock         renew the pinned versions"
 	@echo "make clean        remove everything that was built or installed"
 
-setup: $(STAMPS)/project
-setup-dev: $(STAMPS)/dev
+setup: $(STAMPS)/project $(STAMPS)/loops
+setup-dev: $(STAMPS)/dev $(STAMPS)/loops
 
 demo: setup assets
 	@exec $(BIN)/personalize demo
@@ -89,6 +89,10 @@ $(STAMPS)/project: pyproject.toml $(STAMPS)/runtime
 	@$(PIP) install --quiet --no-input --no-deps --no-build-isolation --editable .
 	@touch $@
 
+$(STAMPS)/loops: store/loops/_loops.c tools/build_loops.sh $(STAMPS)/venv
+	@tools/build_loops.sh
+	@touch $@
+
 $(STAMPS)/dev: requirements-dev.lock $(STAMPS)/project
 	@echo "installing the development tools"
 	@$(INSTALL) -r requirements-dev.lock
@@ -142,4 +146,4 @@ lock: $(STAMPS)/venv
 	@git diff --stat -- '*.lock'
 
 clean:
-	rm -rf $(VENV) node_modules web/dist build dist .cache .mypy_cache .ruff_cache .hypothesis .import_linter_cache .coverage
+	rm -rf $(VENV) node_modules web/dist store/loops/*.so* build dist .cache .mypy_cache .ruff_cache .hypothesis .import_linter_cache .coverage

@@ -5,7 +5,6 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import ClassVar
 
-from plugins.best_first import best_first
 from plugins.contract import Candidates, Context, Floats, Ints, hookimpl, scaled
 from plugins.links import links_of
 
@@ -21,7 +20,7 @@ class Plugin:
         links = links_of(context.model.together, context.anchors)
         if not len(links):
             return None
-        return best_first(*context.board.totals(links.items, links.scores, context.catalogue.size), limit)
+        return context.board.best(links.items, links.scores, limit, context.catalogue.size)[0]
 
     @hookimpl
     def score(self, candidates: Candidates, context: Context) -> Floats | None:

@@ -18,6 +18,7 @@ from numpy.typing import NDArray
 from plugins.board import Board
 from plugins.links import Links, links_of
 from plugins.model import Model
+from store import loops
 from store.records import Floats, Ints, Mask, Purpose
 
 if TYPE_CHECKING:
@@ -95,11 +96,7 @@ class Allowed:
 
     def first(self, items: Ints, limit: int) -> Ints:
         """The first `limit` of `items` that are allowed."""
-        head = items[: 2 * limit]
-        found = head.compress(self.mask.take(head))
-        if len(found) < limit and len(items) > len(head):
-            found = items.compress(self.mask.take(items))
-        return found[:limit]
+        return loops.those_allowed(self.mask, items, limit)
 
 
 @dataclass(frozen=True, eq=False)
@@ -246,6 +243,11 @@ class Candidates:
         known = self.items < len(values)
         found[known] = values[self.items[known]]
         return found
+
+    def products(self, vectors: Floats, vector: Floats) -> Floats:
+        """Inner products of these items' rows of a learned matrix with a vector, [n]; 0 for items that came after it
+        was learned."""
+        return loops.products(vectors, self.items, vector)
 
     def positions(self, items: Ints) -> Ints:
         """Where each of `items` (item numbers, any length) stands among these candidates; -1 for those not here."""

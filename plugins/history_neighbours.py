@@ -5,7 +5,6 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import ClassVar
 
-from plugins.best_first import best_first
 from plugins.contract import Candidates, Context, Floats, Ints, hookimpl, scaled
 
 
@@ -20,8 +19,7 @@ class Plugin:
         links = context.history_links
         if not len(links):
             return None
-        items, scores = context.board.totals(links.items, links.scores, context.catalogue.size)
-        return best_first(items, scores, limit)
+        return context.board.best(links.items, links.scores, limit, context.catalogue.size)[0]
 
     @hookimpl
     def score(self, candidates: Candidates, context: Context) -> Floats | None:

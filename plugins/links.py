@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
+from store import loops
 from store.records import Floats, Ints
 
 if TYPE_CHECKING:
@@ -28,26 +29,17 @@ class Links:
         return len(self.items)
 
 
+EVERY = 1 << 20
+"""More neighbours than any item has."""
+
 NO_LINKS = Links(np.empty(0, np.int32), np.empty(0, np.int32), np.empty(0, np.float32))
 
 
-def links_of(matrix: csr_matrix | None, items: Ints, weights: Floats | None = None) -> Links:
-    """The stored neighbours of `items` in a sparse [size, size] matrix; items beyond its rows have none."""
+def links_of(matrix: csr_matrix | None, items: Ints, weights: Floats | None = None, most: int = EVERY) -> Links:
+    """The stored neighbours of `items` in a sparse [size, size] matrix, of each the first `most`; items beyond its
+    rows have none."""
     if matrix is None or not len(items):
         return NO_LINKS
-    starts_of = matrix.indptr
-    known = np.flatnonzero(items < len(starts_of) - 1)
-    rows = items.take(known)
-    starts = starts_of.take(rows)
-    lengths = starts_of.take(rows + 1) - starts
-    ends = lengths.cumsum()
-    total = int(ends[-1]) if len(ends) else 0
-    if total == 0:
-        return NO_LINKS
-    # Entry e of the result is entry e of row r: its place is e shifted by where the row starts and where it is put.
-    places = np.repeat(starts - (ends - lengths), lengths) + np.arange(total, dtype=starts.dtype)
-    source = np.repeat(known.astype(np.int32), lengths)
-    scores = matrix.data.take(places)
-    if weights is not None:
-        scores = scores * weights.take(source)
-    return Links(source, matrix.indices.take(places), scores)
+    if weights is None:
+        weights = np.ones(len(items), np.float32)
+    return Links(*loops.followed(matrix.indptr, matrix.indices, matrix.data, items, weights, most))

@@ -21,6 +21,7 @@ from plugins.judgement import Judgement
 from plugins.ladder import DataKind, RetentionPolicy, strictest
 from plugins.loading import Found, PluginProblems, find_plugin, first_line, options_of
 from plugins.verify import hook_arguments, register, verify_hooks
+from store import loops
 from store.records import LoggedEvent, ProfileFeatures, Purpose
 
 Job = Callable[[], Coroutine[Any, Any, None]]
@@ -138,8 +139,7 @@ class Plugins:
             if scores is None:
                 continue
             if checked_scores(call, scores, len(candidates)):
-                parts[call.plugin] = part = (scores * np.float32(weight)).astype(np.float32, copy=False)
-                total += part
+                parts[call.plugin] = loops.weighed(scores, weight, total)
         # The sum is finite only if every part is (or is so large that no score would be).
         if len(total) and not math.isfinite(total.sum()):
             return self._without_broken(parts, len(total))

@@ -46,7 +46,7 @@ class Plugin:
         taste, vectors = context.taste, context.model.item_vectors
         if taste is None or vectors is None:
             return None
-        scores = candidates.lookup(vectors) @ taste
+        scores = candidates.products(vectors, taste)
         if context.searching and len(context.visitor.bought):
             scores[candidates.contains(context.visitor.bought)] *= np.float32(self.bought_in_search)
         return context.scaled(scores)

@@ -9,13 +9,16 @@ from collections.abc import Mapping
 
 import numpy as np
 
+from store import loops
 from store.columns import Words
+from store.loops.plain import KIND_BITS
 from store.price_bands import BANDS
-from store.records import Floats, Ints
+from store.records import Floats, Ints, Mask
 from store.sensitive import Sensitive
 
 AFFINITY_KINDS = ("category", "brand", "band", "category_band")
 """The rows of `Catalogue.affinity_codes` and `Catalogue.affinity_of`, in this order."""
+_CATEGORY, _BRAND, _BAND, _BOTH = range(4)
 
 
 class AffinityNames:
@@ -28,7 +31,7 @@ class AffinityNames:
         self.categories, self.tops, self.brands = Words(), Words(), Words()
         self.below: dict[str, list[int]] = {}
         """Category path -> codes of it and of all below it."""
-        self._places = {f"band:{band}": (2, band) for band in range(BANDS)}
+        self._places = {f"band:{band}": band << KIND_BITS | _BAND for band in range(BANDS)}
 
     def category(self, path: tuple[str, ...]) -> int:
         """The code of a whole category path, a new one if it is new; -1 for the empty path."""
@@ -36,7 +39,7 @@ class AffinityNames:
         code = self.categories.find(name)
         if code < 0 and name:
             code = self.categories.code(name)
-            self._places["category:" + name] = (0, code)
+            self._places["category:" + name] = code << KIND_BITS | _CATEGORY
             if self._sensitive.path(path):
                 self.unspoken.add("category:" + name)
             for depth in range(1, len(path) + 1):
@@ -49,7 +52,7 @@ class AffinityNames:
         if code < 0 and name:
             code = self.tops.code(name)
             for band in range(BANDS):
-                self._places[f"category_band:{name}|{band}"] = (3, code * BANDS + band)
+                self._places[f"category_band:{name}|{band}"] = (code * BANDS + band) << KIND_BITS | _BOTH
             if self._sensitive.path((name,)):
                 self.unspoken.update(f"category_band:{name}|{band}" for band in range(BANDS))
         return code
@@ -58,7 +61,7 @@ class AffinityNames:
         code = self.brands.find(name)
         if code < 0 and name:
             code = self.brands.code(name)
-            self._places["brand:" + name] = (1, code)
+            self._places["brand:" + name] = code << KIND_BITS | _BRAND
         return code
 
     def keys(self, category: int, brand: int, band: int, top: int) -> tuple[str, ...]:
@@ -81,17 +84,15 @@ class AffinityNames:
             return f"band:{code}"
         return f"{kind}:{(self.categories if kind == 'category' else self.brands).names[code]}"
 
-    def weights(self, affinities: Mapping[str, float]) -> tuple[Floats, Floats, Floats, Floats]:
-        """A visitor's weights as one array per kind, indexed by code; the last cell is 0, so that code -1 finds
-        nothing. Keys the catalogue does not know are left out."""
+    def fondness(
+        self, affinities: Mapping[str, float], items: Ints, columns: tuple[Mask, Ints, Ints, Ints, Ints]
+    ) -> Floats:
+        """What a visitor's weights say of items, a row for each of AFFINITY_KINDS; keys nobody knows are left out.
+
+        `columns` of the whole catalogue: of what nothing is said, category, brand, band, top category.
+        """
         sizes = (len(self.categories), len(self.brands), BANDS, len(self.tops) * BANDS)
-        category, brand, band, both = (np.zeros(size + 1, np.float32) for size in sizes)
-        boards = (category, brand, band, both)
-        for key, weight in affinities.items():
-            place = self._places.get(key)
-            if place is not None:
-                boards[place[0]][place[1]] = weight
-        return boards
+        return loops.fondness(affinities, self._places, sizes, items, columns, BANDS)
 
 
 def category_bands(tops: Ints, bands: Ints) -> Ints:

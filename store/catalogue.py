@@ -13,7 +13,7 @@ import msgspec
 import numpy as np
 from numpy.typing import NDArray
 
-from store.affinities import AFFINITY_KINDS, AffinityNames, category_bands
+from store.affinities import AffinityNames, category_bands
 from store.columns import FIRST_CAPACITY, AttributeColumns, Column, Words
 from store.fragment import fragment_of
 from store.price_bands import PriceBands
@@ -238,11 +238,8 @@ class Catalogue:
 
     def affinity_of(self, items: Ints, affinities: Mapping[str, float]) -> Floats:
         """What a visitor's affinities say of these items, a row for each of AFFINITY_KINDS, [4, len(items)]."""
-        weights = self._names.weights(affinities)
-        found = np.empty((len(AFFINITY_KINDS), len(items)), np.float32)
-        for row, (board, codes) in enumerate(zip(weights, self.affinity_codes(items), strict=True)):
-            board.take(codes, out=found[row], mode="wrap")  # -1 wraps to the last cell, which is 0
-        return found
+        columns = (self.sensitive, self.category, self.brand, self.band, self.top_category)
+        return self._names.fondness(affinities, items, columns)
 
     # ---- changing
 

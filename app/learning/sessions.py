@@ -14,7 +14,7 @@ from typing import TypeAlias
 import numpy as np
 from numpy.typing import NDArray
 
-from plugins.board import Board
+from store import loops
 from store.records import Floats, Ints
 
 Longs: TypeAlias = NDArray[np.int64]
@@ -82,9 +82,11 @@ class SessionIndex:
     def __init__(self, arrays: SessionArrays, settings: SessionSettings = STANDARD) -> None:
         self._session_starts: Longs = np.asarray(arrays["starts"], dtype=np.int64)
         self._session_items: Ints = np.asarray(arrays["items"], dtype=np.int32)
-        self._item_starts: Longs = np.asarray(arrays["item_starts"], dtype=np.int64)
-        self._item_sessions: Ints = np.asarray(arrays["item_sessions"], dtype=np.int32)
-        self._item_positions: Ints = np.asarray(arrays["item_positions"], dtype=np.int32)
+        self._postings: tuple[Longs, Ints, Ints] = (
+            np.asarray(arrays["item_starts"], dtype=np.int64),
+            np.asarray(arrays["item_sessions"], dtype=np.int32),
+            np.asarray(arrays["item_positions"], dtype=np.int32),
+        )
         age: Floats = np.asarray(arrays["age_days"], dtype=np.float32)
         idf: Floats = np.asarray(arrays["item_idf"], dtype=np.float32)
         self._freshness: Floats = np.exp(-age / np.float32(settings.age_days))
@@ -92,9 +94,9 @@ class SessionIndex:
         longest = int(np.diff(self._session_starts).max(initial=0)) + 1
         self._nearness: Floats = np.exp(-np.arange(longest) / settings.distance).astype(np.float32)
         self._settings = settings
-        self._board = Board()
-        # Per session: where it was entered last, within one query.
-        self._slots: Ints = np.zeros(len(age), dtype=np.int32)
+        # Memory of sparse sets (plugins/board.py), of sessions and of items.
+        self._sessions: Ints = np.zeros(len(age), dtype=np.int32)
+        self._slots: Ints = np.zeros(len(idf), dtype=np.int32)
 
     def scores(self, visit: Sequence[int] | Ints, limit: int) -> tuple[Ints, Floats]:
         """The best `limit` items and their scores, best first, for item numbers of a visit, most recent last.
@@ -104,57 +106,16 @@ class SessionIndex:
         """
         # Most recent first, each item once at its most recent place.
         recent = list(dict.fromkeys(reversed([int(item) for item in visit[-self._settings.last_items :]])))
-        neighbours, weights, matches = self._neighbours(recent)
-        if not len(neighbours):
+        if not recent:
             return _NOTHING
-        starts = self._session_starts.take(neighbours)
-        lengths = self._session_starts.take(neighbours + 1) - starts
-        ends = lengths.cumsum()
-        # Every click of every neighbour: whose it is, and where it lies in the index.
-        of = np.repeat(np.arange(len(starts)), lengths)
-        click = np.arange(int(ends[-1])) + (starts - ends + lengths).take(of)
-        away = np.abs(click - (starts + matches).take(of))
-        votes = weights.take(of) * self._nearness.take(away)
-        items, totals = self._board.totals(self._session_items.take(click), votes, len(self._factor))
-        others = np.flatnonzero(items != recent[0])
-        items = items.take(others)
-        return _best(items, totals.take(others) * self._factor.take(items), limit)
-
-    def _neighbours(self, recent: Sequence[int]) -> tuple[Ints, Floats, Ints]:
-        """The most similar of the most recent sessions that share an item with `recent` (most recent first), their
-        weights, and the place in each of its match nearest to the end of the visit."""
-        last = len(self._item_starts) - 1
-        # Oldest first, so that the last entry of a session is its match nearest to the end of the visit.
-        steps = [step for step in reversed(range(len(recent))) if 0 <= recent[step] < last]
-        entries = [slice(*self._item_starts[recent[step] : recent[step] + 2].tolist()) for step in steps]
-        if not entries:
-            return *_NOTHING, _NOTHING[0]
-        sessions = np.concatenate([self._item_sessions[part] for part in entries])
-        positions = np.concatenate([self._item_positions[part] for part in entries])
-        step = np.repeat(np.array(steps), [part.stop - part.start for part in entries])
-        # Of several values for one slot numpy keeps the last: so every entry learns which one speaks for its session.
-        count = np.arange(len(sessions), dtype=np.int32)
-        self._slots[sessions] = count
-        spoken_for = self._slots.take(sessions)
-        similarity = np.bincount(spoken_for, (len(recent) - step) / len(recent), len(sessions)).astype(np.float32)
-        speaking = np.flatnonzero(spoken_for == count)
-        speaking = speaking.take(self._most_alike(sessions.take(speaking), similarity.take(speaking)))
-        sessions = sessions.take(speaking)
-        nearer = np.maximum(0, 1 - 0.1 * (step.take(speaking) + 1)).astype(np.float32)
-        weights = similarity.take(speaking) * nearer * self._freshness.take(sessions)
-        return sessions, weights, positions.take(speaking)
-
-    def _most_alike(self, sessions: Ints, similarity: Floats) -> Longs:
-        """Which of the distinct `sessions` vote: places, in no order."""
-        newest, best = self._settings.recent_sessions, self._settings.neighbours
-        chosen = np.arange(len(sessions))
-        if len(sessions) > newest:
-            chosen = np.argpartition(sessions, newest)[:newest]
-        if len(chosen) > best:
-            # Of equally similar sessions the recent one, which has the lower number.
-            order = sessions.take(chosen) * 1e-9 - similarity.take(chosen)
-            chosen = chosen.take(np.argpartition(order, best)[:best])
-        return chosen
+        neighbours = loops.alike(
+            np.array(recent, np.int32), self._postings, self._freshness, self._settings.recent_sessions,
+            self._settings.neighbours, self._sessions,
+        )  # fmt: skip
+        return loops.voted(
+            neighbours, self._session_starts, self._session_items, self._nearness, self._factor, recent[0], limit,
+            self._slots,
+        )  # fmt: skip
 
 
 def _last_click_of_each_item(
@@ -197,11 +158,3 @@ def _rank_within(group: NDArray[np.integer], key: NDArray[np.generic]) -> Longs:
     rank = np.empty(len(order), dtype=np.int64)
     rank[order] = np.arange(len(order)) - _starts(group, int(group.max(initial=-1)) + 1)[group[order]]
     return rank
-
-
-def _best(items: Ints, scores: Floats, limit: int) -> tuple[Ints, Floats]:
-    if limit < len(items):
-        chosen = np.argpartition(-scores, limit)[:limit]
-        items, scores = items.take(chosen), scores.take(chosen)
-    order = np.argsort(-scores, kind="stable")
-    return items.take(order), scores.take(order)

@@ -10,6 +10,7 @@ import numpy as np
 from app.serving.placements import Placement
 from plugins.contract import NO_ITEMS, Candidates, Context, Floats, Ints
 from plugins.manager import Plugins
+from store import loops
 
 # So many of the best go on to be arranged: what is further behind never reaches a list.
 ARRANGED_PER_SLOT = 8
@@ -57,24 +58,17 @@ def merge(proposals: Mapping[str, Ints], bound: int, context: Context) -> Candid
     lists = [items for items in proposals.values() if len(items)]
     if not lists:
         return Candidates(NO_ITEMS, context.catalogue, context.board)
-    items = np.concatenate(lists)
-    if len(lists) > 1:
-        items = context.board.distinct(items, context.catalogue.size)
-        if len(items) > bound:
-            places = np.concatenate([np.arange(len(one), dtype=np.int16) for one in lists])
-            turns = np.concatenate(lists).take(np.argsort(places, kind="stable"))
-            items = context.board.distinct(turns, context.catalogue.size)
-    return Candidates(items[:bound], context.catalogue, context.board)
+    return Candidates(context.board.in_turns(lists, bound, context.catalogue.size), context.catalogue, context.board)
 
 
 def keep(plugins: Plugins, candidates: Candidates, context: Context, exclude: Ints, ranking: Ranking) -> Candidates:
     """The candidates that may be shown: allowed, not excluded, passing every `keep` plugin."""
     ranking.considered += len(candidates)
     if context.allowed is not None:
-        allowed = context.allowed.mask.take(candidates.items)
-        if not allowed.all():
-            _note(ranking, "filter", len(candidates) - int(np.count_nonzero(allowed)))
-            candidates = candidates.select(allowed)
+        allowed = context.allowed.first(candidates.items, len(candidates))
+        if len(allowed) < len(candidates):
+            _note(ranking, "filter", len(candidates) - len(allowed))
+            candidates = Candidates(allowed, context.catalogue, context.board)
     if len(exclude):
         out = candidates.contains(exclude)
         if out.any():
@@ -90,11 +84,11 @@ def _choose(
     plugins: Plugins, kept: Candidates, total: Floats, parts: dict[str, Floats], context: Context,
     placement: Placement, ranking: Ranking,
 ) -> None:  # fmt: skip
-    order = np.argsort(-total, kind="stable")[: ARRANGED_PER_SLOT * context.limit].astype(np.int32)
+    order = loops.best_places(total, ARRANGED_PER_SLOT * context.limit)
     arranged = plugins.arrange(kept.select(order), context, placement.arrange)
     chosen = order.take(arranged[: context.limit])
     ranking.items = kept.items.take(chosen)
-    ranking.parts = {plugin: part.take(chosen) for plugin, part in parts.items()}
+    ranking.parts = dict(zip(parts, loops.shares(list(parts.values()), chosen), strict=True))
 
 
 def _fill(

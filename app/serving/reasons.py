@@ -7,7 +7,7 @@ from typing import NamedTuple
 import numpy as np
 
 from app.serving.rank import Ranking
-from plugins.contract import Candidates, Context, Ints
+from plugins.contract import Context, Ints
 from plugins.manager import Plugins
 
 
@@ -73,11 +73,9 @@ def _anchors(ranking: Ranking, context: Context) -> Ints:
     anchors = np.full(len(ranking.items), last, np.int32)
     links = context.history_links
     if len(links):
-        places = Candidates(ranking.items, context.catalogue, context.board).positions(links.items)
-        here = np.flatnonzero(places >= 0)
-        here = here.take(np.argsort(links.scores.take(here), kind="stable"))
-        # Of several values for one place numpy keeps the last: the strongest.
-        anchors[places.take(here)] = visitor.history.take(links.source.take(here))
+        strongest = context.board.strongest(ranking.items, links.items, links.scores, context.catalogue.size)
+        led = np.flatnonzero(strongest >= 0)
+        anchors[led] = visitor.history.take(links.source.take(strongest.take(led)))
     anchors[anchors == ranking.items] = -1
     return anchors
 

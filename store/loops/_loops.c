@@ -1,0 +1,646 @@
+/* The loops of an answer that numpy could only walk in many passes, each of them a miss in a cold cache.
+
+   Flat arrays in, flat arrays out, made by the caller (compiled.py); plain.py says in numpy what each of them means, and
+   tests/test_loops.py holds the two against each other. Every index that comes from data is checked: a wrong number is an
+   IndexError, never a read outside of an array. Only Python's stable ABI is used: one build serves every later Python. */
+
+#define PY_SSIZE_T_CLEAN
+#define Py_LIMITED_API 0x030B0000
+#include <Python.h>
+#include <math.h>
+#include <stdint.h>
+#include <stdlib.h>
+#include <string.h>
+
+typedef int32_t i32;
+typedef int64_t i64;
+
+/* ---- arguments */
+
+#define MOST_BUFFERS 16
+
+typedef struct {
+    Py_buffer held[MOST_BUFFERS];
+    int count;
+} Buffers;
+
+static void let_go(Buffers *buffers) {
+    while (buffers->count) PyBuffer_Release(&buffers->held[--buffers->count]);
+}
+
+/* The array's cells and their number; NULL with an exception where it is no contiguous array of `kind`. */
+static void *cells(Buffers *buffers, PyObject *array, char kind, int writable, Py_ssize_t *length) {
+    if (buffers->count == MOST_BUFFERS) {
+        PyErr_SetString(PyExc_SystemError, "too many arrays");
+        return NULL;
+    }
+    Py_buffer *view = &buffers->held[buffers->count];
+    if (PyObject_GetBuffer(array, view, (writable ? PyBUF_WRITABLE : 0) | PyBUF_C_CONTIGUOUS | PyBUF_FORMAT) < 0)
+        return NULL;
+    buffers->count++;
+    const char *format = view->format ? view->format : "B";
+    char told = format[strlen(format) - 1];
+    int fits = told == kind || (kind == 'q' && told == 'l' && view->itemsize == 8) ||
+               (kind == 'i' && told == 'l' && view->itemsize == 4);
+    if (!fits) {
+        PyErr_Format(PyExc_TypeError, "an array of '%c' is needed, got one of '%s'", kind, format);
+        return NULL;
+    }
+    *length = view->itemsize ? view->len / view->itemsize : 0;
+    /* An array of nothing may have no memory at all. */
+    return view->buf ? view->buf : (void *)buffers;
+}
+
+#define TAKE(name, type, kind, writable, place)                                                  \
+    Py_ssize_t name##_length = 0;                                                                \
+    type *name = cells(&buffers, args[place], kind, writable, &name##_length);                   \
+    if (!name) goto failed
+
+#define NEED(arguments)                                                                            \
+    Buffers buffers = {.count = 0};                                                              \
+    PyObject *answer = NULL;                                                                     \
+    void *scratch = NULL;                                                                        \
+    if (given != (arguments)) {                                                                  \
+        PyErr_Format(PyExc_TypeError, "%d arguments are needed, got %zd", (arguments), given);       \
+        goto failed;                                                                             \
+    }
+
+#define FIT(condition, message)                                                                  \
+    if (!(condition)) {                                                                          \
+        PyErr_SetString(PyExc_ValueError, message);                                              \
+        goto failed;                                                                             \
+    }
+
+#define BOUND(number, size)                                                                      \
+    if ((number) < 0 || (number) >= (size)) {                                                    \
+        PyErr_Format(PyExc_IndexError, "number %lld is outside 0..%lld", (long long)(number),    \
+                     (long long)(size) - 1);                                                     \
+        goto failed;                                                                             \
+    }
+
+#define SCRATCH(type, name, count)                                                               \
+    scratch = PyMem_Malloc(sizeof(type) * (size_t)((count) > 0 ? (count) : 1));                  \
+    if (!scratch) {                                                                              \
+        PyErr_NoMemory();                                                                        \
+        goto failed;                                                                             \
+    }                                                                                            \
+    type *name = scratch
+
+#define END                                                                                      \
+    failed:                                                                                      \
+    PyMem_Free(scratch);                                                                         \
+    let_go(&buffers);                                                                            \
+    return answer
+
+/* ---- the best few of many: a heap whose root is the worst of those kept */
+
+typedef struct {
+    double score;
+    i32 place;
+} Ranked;
+
+/* Whether `one` comes behind `other`: less, or equal and later. */
+static inline int behind(Ranked one, Ranked other) {
+    return one.score < other.score || (one.score == other.score && one.place > other.place);
+}
+
+static void sink(Ranked *heap, Py_ssize_t size, Py_ssize_t at) {
+    Ranked moved = heap[at];
+    for (;;) {
+        Py_ssize_t child = 2 * at + 1;
+        if (child >= size) break;
+        if (child + 1 < size && behind(heap[child + 1], heap[child])) child++;
+        if (!behind(heap[child], moved)) break;
+        heap[at] = heap[child];
+        at = child;
+    }
+    heap[at] = moved;
+}
+
+typedef struct {
+    Ranked *heap;
+    Py_ssize_t size, most;
+} Best;
+
+static inline void offer(Best *best, double score, i32 place) {
+    Ranked one = {score, place};
+    if (best->size < best->most) {
+        best->heap[best->size++] = one;
+        if (best->size == best->most)
+            for (Py_ssize_t at = best->size / 2; at-- > 0;) sink(best->heap, best->size, at);
+    } else if (best->most && behind(best->heap[0], one)) {
+        best->heap[0] = one;
+        sink(best->heap, best->size, 0);
+    }
+}
+
+/* Turns the heap into a list, best first. */
+static void in_order(Best *best) {
+    Py_ssize_t size = best->size;
+    if (size < best->most)
+        for (Py_ssize_t at = size / 2; at-- > 0;) sink(best->heap, size, at);
+    while (size > 1) {
+        Ranked worst = best->heap[0];
+        best->heap[0] = best->heap[--size];
+        best->heap[size] = worst;
+        sink(best->heap, size, 0);
+    }
+}
+
+/* ---- loops */
+
+/* reach(starts, items, most) -> how many entries `followed` will find */
+static PyObject *reach(PyObject *self, PyObject *const *args, Py_ssize_t given) {
+    NEED(3);
+    Py_ssize_t starts_length = 0;
+    const i32 *narrow = NULL;
+    const i64 *wide = cells(&buffers, args[0], 'q', 0, &starts_length);
+    if (!wide) { /* scipy keeps row starts in 32 bits where they fit */
+        PyErr_Clear();
+        narrow = cells(&buffers, args[0], 'i', 0, &starts_length);
+        if (!narrow) goto failed;
+    }
+    TAKE(items, const i32, 'i', 0, 1);
+    Py_ssize_t most = PyLong_AsSsize_t(args[2]), count = 0;
+    if (most == -1 && PyErr_Occurred()) goto failed;
+    for (Py_ssize_t at = 0; at < items_length; at++) {
+        i64 row = items[at];
+        if (row < 0 || row >= starts_length - 1) continue; /* came after the rows were learned */
+        i64 length = wide ? wide[row + 1] - wide[row] : (i64)narrow[row + 1] - narrow[row];
+        FIT(length >= 0, "a row ends before it begins");
+        count += length < most ? length : most;
+    }
+    answer = PyLong_FromSsize_t(count);
+    END;
+}
+
+/* followed(starts, targets, strengths, items, weights, most, source, found, scores) -> count */
+static PyObject *followed(PyObject *self, PyObject *const *args, Py_ssize_t given) {
+    NEED(9);
+    Py_ssize_t starts_length = 0;
+    const i32 *narrow = NULL;
+    const i64 *wide = cells(&buffers, args[0], 'q', 0, &starts_length);
+    if (!wide) { /* scipy keeps row starts in 32 bits where they fit */
+        PyErr_Clear();
+        narrow = cells(&buffers, args[0], 'i', 0, &starts_length);
+        if (!narrow) goto failed;
+    }
+    TAKE(targets, const i32, 'i', 0, 1);
+    TAKE(strengths, const float, 'f', 0, 2);
+    TAKE(items, const i32, 'i', 0, 3);
+    TAKE(weights, const float, 'f', 0, 4);
+    Py_ssize_t most = PyLong_AsSsize_t(args[5]);
+    if (most == -1 && PyErr_Occurred()) goto failed;
+    TAKE(source, i32, 'i', 1, 6);
+    TAKE(found, i32, 'i', 1, 7);
+    TAKE(scores, float, 'f', 1, 8);
+    FIT(weights_length == items_length, "one weight per item is needed");
+    FIT(targets_length == strengths_length, "one strength per target is needed");
+    FIT(found_length == source_length && found_length == scores_length, "the results need one length");
+    Py_ssize_t count = 0;
+    for (Py_ssize_t at = 0; at < items_length; at++) {
+        i64 row = items[at];
+        if (row < 0 || row >= starts_length - 1) continue;
+        i64 from = wide ? wide[row] : narrow[row], to = wide ? wide[row + 1] : narrow[row + 1];
+        if (to > from + most) to = from + most;
+        FIT(from >= 0 && to <= targets_length, "a row reaches beyond the targets");
+        FIT(to <= from || count + (to - from) <= found_length, "more is followed than there is room for");
+        float weight = weights[at];
+        for (i64 place = from; place < to; place++, count++) {
+            source[count] = (i32)at;
+            found[count] = targets[place];
+            scores[count] = strengths[place] * weight;
+        }
+    }
+    answer = PyLong_FromSsize_t(count);
+    END;
+}
+
+/* summed_best(items, scores, slots, most, found, sums) -> count */
+static PyObject *summed_best(PyObject *self, PyObject *const *args, Py_ssize_t given) {
+    NEED(6);
+    TAKE(items, const i32, 'i', 0, 0);
+    TAKE(scores, const float, 'f', 0, 1);
+    TAKE(slots, i32, 'i', 1, 2);
+    Py_ssize_t most = PyLong_AsSsize_t(args[3]);
+    if (most == -1 && PyErr_Occurred()) goto failed;
+    TAKE(found, i32, 'i', 1, 4);
+    TAKE(sums, float, 'f', 1, 5);
+    FIT(items_length == scores_length, "one score per item is needed");
+    FIT(most >= 0 && most <= found_length && found_length == sums_length, "the results need room for `most`");
+    SCRATCH(double, totals, items_length + 2 * most + items_length);
+    Best best = {(Ranked *)(totals + items_length), 0, most};
+    i32 *distinct = (i32 *)(best.heap + most);
+    i32 known = 0;
+    for (Py_ssize_t at = 0; at < items_length; at++) {
+        i32 item = items[at];
+        BOUND(item, slots_length);
+        i32 slot = slots[item];
+        if (slot < 0 || slot >= known || distinct[slot] != item) {
+            slot = slots[item] = known++;
+            distinct[slot] = item;
+            totals[slot] = 0;
+        }
+        totals[slot] += scores[at];
+    }
+    for (i32 slot = 0; slot < known; slot++)
+        if (totals[slot] > 0) offer(&best, (float)totals[slot], slot);
+    in_order(&best);
+    for (Py_ssize_t at = 0; at < best.size; at++) {
+        found[at] = distinct[best.heap[at].place];
+        sums[at] = (float)best.heap[at].score;
+    }
+    answer = PyLong_FromSsize_t(best.size);
+    END;
+}
+
+/* spread(members, items, scores, slots, out) -> None */
+static PyObject *spread(PyObject *self, PyObject *const *args, Py_ssize_t given) {
+    NEED(5);
+    TAKE(members, const i32, 'i', 0, 0);
+    TAKE(items, const i32, 'i', 0, 1);
+    TAKE(scores, const float, 'f', 0, 2);
+    TAKE(slots, i32, 'i', 1, 3);
+    TAKE(out, float, 'f', 1, 4);
+    FIT(items_length == scores_length, "one score per item is needed");
+    FIT(members_length == out_length, "one result per member is needed");
+    SCRATCH(double, totals, members_length);
+    for (Py_ssize_t at = 0; at < members_length; at++) {
+        BOUND(members[at], slots_length);
+        slots[members[at]] = (i32)at;
+        totals[at] = 0;
+    }
+    for (Py_ssize_t at = 0; at < items_length; at++) {
+        BOUND(items[at], slots_length);
+        i32 slot = slots[items[at]];
+        if (slot >= 0 && slot < members_length && members[slot] == items[at]) totals[slot] += scores[at];
+    }
+    for (Py_ssize_t at = 0; at < members_length; at++) out[at] = (float)totals[at];
+    answer = Py_NewRef(Py_None);
+    END;
+}
+
+/* strongest(members, items, scores, slots, out) -> None */
+static PyObject *strongest(PyObject *self, PyObject *const *args, Py_ssize_t given) {
+    NEED(5);
+    TAKE(members, const i32, 'i', 0, 0);
+    TAKE(items, const i32, 'i', 0, 1);
+    TAKE(scores, const float, 'f', 0, 2);
+    TAKE(slots, i32, 'i', 1, 3);
+    TAKE(out, i32, 'i', 1, 4);
+    FIT(items_length == scores_length, "one score per item is needed");
+    FIT(members_length == out_length, "one result per member is needed");
+    for (Py_ssize_t at = 0; at < members_length; at++) {
+        BOUND(members[at], slots_length);
+        slots[members[at]] = (i32)at;
+        out[at] = -1;
+    }
+    for (Py_ssize_t at = 0; at < items_length; at++) {
+        BOUND(items[at], slots_length);
+        i32 slot = slots[items[at]];
+        if (slot < 0 || slot >= members_length || members[slot] != items[at]) continue;
+        if (out[slot] < 0 || scores[at] > scores[out[slot]]) out[slot] = (i32)at;
+    }
+    answer = Py_NewRef(Py_None);
+    END;
+}
+
+/* products(vectors, items, vector, out) -> None; rows that are not there count nothing */
+static PyObject *products(PyObject *self, PyObject *const *args, Py_ssize_t given) {
+    NEED(4);
+    TAKE(vectors, const float, 'f', 0, 0);
+    TAKE(items, const i32, 'i', 0, 1);
+    TAKE(vector, const float, 'f', 0, 2);
+    TAKE(out, float, 'f', 1, 3);
+    FIT(items_length == out_length, "one result per item is needed");
+    FIT(vector_length > 0 && vectors_length % vector_length == 0, "the vector does not fit the rows");
+    Py_ssize_t width = vector_length, rows = vectors_length / width;
+    for (Py_ssize_t at = 0; at < items_length; at++) {
+        if (at + 8 < items_length && items[at + 8] >= 0 && items[at + 8] < rows)
+            for (Py_ssize_t part = 0; part < width; part += 16)
+                __builtin_prefetch(vectors + items[at + 8] * width + part);
+        i64 item = items[at];
+        if (item < 0 || item >= rows) {
+            out[at] = 0;
+            continue;
+        }
+        const float *row = vectors + item * width;
+        float sums[8] = {0};
+        Py_ssize_t part = 0;
+        for (; part + 8 <= width; part += 8)
+            for (int lane = 0; lane < 8; lane++) sums[lane] += row[part + lane] * vector[part + lane];
+        for (; part < width; part++) sums[0] += row[part] * vector[part];
+        out[at] = ((sums[0] + sums[1]) + (sums[2] + sums[3])) + ((sums[4] + sums[5]) + (sums[6] + sums[7]));
+    }
+    answer = Py_NewRef(Py_None);
+    END;
+}
+
+/* in_turns(lists, slots, found) -> count; as many as `found` has room for */
+static PyObject *in_turns(PyObject *self, PyObject *const *args, Py_ssize_t given) {
+    NEED(3);
+    FIT(PyList_Check(args[0]), "a list of arrays is needed");
+    Py_ssize_t lists = PyList_Size(args[0]);
+    FIT(lists <= MOST_BUFFERS - 2, "too many lists");
+    TAKE(slots, i32, 'i', 1, 1);
+    TAKE(found, i32, 'i', 1, 2);
+    const i32 *heads[MOST_BUFFERS];
+    Py_ssize_t lengths[MOST_BUFFERS], longest = 0;
+    for (Py_ssize_t one = 0; one < lists; one++) {
+        heads[one] = cells(&buffers, PyList_GetItem(args[0], one), 'i', 0, &lengths[one]);
+        if (!heads[one]) goto failed;
+        if (lengths[one] > longest) longest = lengths[one];
+    }
+    i32 count = 0;
+    for (Py_ssize_t turn = 0; turn < longest && count < found_length; turn++)
+        for (Py_ssize_t one = 0; one < lists && count < found_length; one++) {
+            if (turn >= lengths[one]) continue;
+            i32 item = heads[one][turn];
+            BOUND(item, slots_length);
+            i32 slot = slots[item];
+            if (slot >= 0 && slot < count && found[slot] == item) continue;
+            slots[item] = count;
+            found[count++] = item;
+        }
+    answer = PyLong_FromLong(count);
+    END;
+}
+
+/* those_allowed(mask, items, found) -> count; the first that are, as many as `found` has room for */
+static PyObject *those_allowed(PyObject *self, PyObject *const *args, Py_ssize_t given) {
+    NEED(3);
+    TAKE(mask, const unsigned char, '?', 0, 0);
+    TAKE(items, const i32, 'i', 0, 1);
+    TAKE(found, i32, 'i', 1, 2);
+    Py_ssize_t count = 0;
+    for (Py_ssize_t at = 0; at < items_length && count < found_length; at++) {
+        BOUND(items[at], mask_length);
+        if (mask[items[at]]) found[count++] = items[at];
+    }
+    answer = PyLong_FromSsize_t(count);
+    END;
+}
+
+/* best_places(scores, places) -> count; as many as `places` has room for */
+static PyObject *best_places(PyObject *self, PyObject *const *args, Py_ssize_t given) {
+    NEED(2);
+    TAKE(scores, const float, 'f', 0, 0);
+    TAKE(places, i32, 'i', 1, 1);
+    SCRATCH(Ranked, heap, places_length);
+    Best best = {heap, 0, places_length};
+    for (Py_ssize_t at = 0; at < scores_length; at++) offer(&best, scores[at], (i32)at);
+    in_order(&best);
+    for (Py_ssize_t at = 0; at < best.size; at++) places[at] = heap[at].place;
+    answer = PyLong_FromSsize_t(best.size);
+    END;
+}
+
+/* shares(parts, places, out) -> None; out[p, k] = parts[p][places[k]] */
+static PyObject *shares(PyObject *self, PyObject *const *args, Py_ssize_t given) {
+    NEED(3);
+    FIT(PyList_Check(args[0]), "a list of arrays is needed");
+    TAKE(places, const i32, 'i', 0, 1);
+    TAKE(out, float, 'f', 1, 2);
+    Py_ssize_t parts = PyList_Size(args[0]);
+    FIT(out_length == parts * places_length, "the result needs a row per part");
+    for (Py_ssize_t one = 0; one < parts; one++) {
+        Py_ssize_t length;
+        const float *part = cells(&buffers, PyList_GetItem(args[0], one), 'f', 0, &length);
+        if (!part) goto failed;
+        for (Py_ssize_t at = 0; at < places_length; at++) {
+            BOUND(places[at], length);
+            *out++ = part[places[at]];
+        }
+        PyBuffer_Release(&buffers.held[--buffers.count]);
+    }
+    answer = Py_NewRef(Py_None);
+    END;
+}
+
+/* weighed(scores, weight, total, out) -> None; out = weight * scores, total += out */
+static PyObject *weighed(PyObject *self, PyObject *const *args, Py_ssize_t given) {
+    NEED(4);
+    TAKE(scores, const float, 'f', 0, 0);
+    float weight = (float)PyFloat_AsDouble(args[1]);
+    if (weight == -1 && PyErr_Occurred()) goto failed;
+    TAKE(total, float, 'f', 1, 2);
+    TAKE(out, float, 'f', 1, 3);
+    FIT(scores_length == total_length && scores_length == out_length, "the arrays need one length");
+    for (Py_ssize_t at = 0; at < scores_length; at++) {
+        out[at] = weight * scores[at];
+        total[at] += out[at];
+    }
+    answer = Py_NewRef(Py_None);
+    END;
+}
+
+/* fondness(affinities, places, sizes, items, hidden, category, brand, band, top, bands, out) -> None; out is [4, items] */
+static PyObject *fondness(PyObject *self, PyObject *const *args, Py_ssize_t given) {
+    NEED(11);
+    FIT(PyDict_Check(args[0]) && PyDict_Check(args[1]) && PyTuple_Check(args[2]) && PyTuple_Size(args[2]) == 4,
+        "two dicts and a tuple of four sizes are needed");
+    TAKE(items, const i32, 'i', 0, 3);
+    TAKE(hidden, const unsigned char, '?', 0, 4);
+    TAKE(category, const i32, 'i', 0, 5);
+    TAKE(brand, const i32, 'i', 0, 6);
+    TAKE(band, const i32, 'i', 0, 7);
+    TAKE(top, const i32, 'i', 0, 8);
+    long bands = PyLong_AsLong(args[9]);
+    if (bands == -1 && PyErr_Occurred()) goto failed;
+    TAKE(out, float, 'f', 1, 10);
+    FIT(out_length == 4 * items_length, "the result needs four rows");
+    FIT(hidden_length == category_length && hidden_length == brand_length && hidden_length == band_length &&
+            hidden_length == top_length, "the columns need one length");
+    Py_ssize_t sizes[4], begins[4], whole = 0;
+    for (int kind = 0; kind < 4; kind++) {
+        sizes[kind] = PyLong_AsSsize_t(PyTuple_GetItem(args[2], kind));
+        if (sizes[kind] == -1 && PyErr_Occurred()) goto failed;
+        begins[kind] = whole;
+        whole += sizes[kind];
+    }
+    SCRATCH(float, board, whole);
+    memset(board, 0, sizeof(float) * (size_t)whole);
+    PyObject *key, *value;
+    Py_ssize_t turn = 0;
+    while (PyDict_Next(args[0], &turn, &key, &value)) {
+        PyObject *place = PyDict_GetItemWithError(args[1], key);
+        if (!place) {
+            if (PyErr_Occurred()) goto failed;
+            continue; /* a key the catalogue does not know */
+        }
+        long told = PyLong_AsLong(place);
+        double weight = PyFloat_AsDouble(value);
+        if (PyErr_Occurred()) goto failed;
+        long kind = told & 3, code = told >> 2;
+        BOUND(code, sizes[kind]);
+        board[begins[kind] + code] = (float)weight;
+    }
+    for (Py_ssize_t at = 0; at < items_length; at++) {
+        i64 item = items[at];
+        BOUND(item, hidden_length);
+        i64 codes[4] = {-1, -1, -1, -1};
+        if (!hidden[item]) {
+            codes[0] = category[item], codes[1] = brand[item], codes[2] = band[item];
+            if (band[item] >= 0) codes[3] = (i64)top[item] * bands + band[item];
+        }
+        for (int kind = 0; kind < 4; kind++) {
+            if (codes[kind] >= 0) BOUND(codes[kind], sizes[kind]);
+            out[kind * items_length + at] = codes[kind] < 0 ? 0 : board[begins[kind] + codes[kind]];
+        }
+    }
+    answer = Py_NewRef(Py_None);
+    END;
+}
+
+typedef struct {
+    i32 session, position, step;
+    double likeness;
+} Entry;
+
+static int newest_first(const void *one, const void *other) {
+    i32 left = ((const Entry *)one)->session, right = ((const Entry *)other)->session;
+    return (left > right) - (left < right);
+}
+
+static int most_alike_first(const void *one, const void *other) {
+    const Entry *left = one, *right = other;
+    if ((float)left->likeness != (float)right->likeness) return (float)left->likeness > (float)right->likeness ? -1 : 1;
+    return newest_first(one, other);
+}
+
+/* alike(recent, item_starts, item_sessions, item_positions, freshness, slots, newest, most, sessions, positions, weights)
+   -> count */
+static PyObject *alike(PyObject *self, PyObject *const *args, Py_ssize_t given) {
+    NEED(11);
+    TAKE(recent, const i32, 'i', 0, 0);
+    TAKE(item_starts, const i64, 'q', 0, 1);
+    TAKE(item_sessions, const i32, 'i', 0, 2);
+    TAKE(item_positions, const i32, 'i', 0, 3);
+    TAKE(freshness, const float, 'f', 0, 4);
+    TAKE(slots, i32, 'i', 1, 5);
+    Py_ssize_t newest = PyLong_AsSsize_t(args[6]), most = PyLong_AsSsize_t(args[7]);
+    if (PyErr_Occurred()) goto failed;
+    TAKE(sessions, i32, 'i', 1, 8);
+    TAKE(positions, i32, 'i', 1, 9);
+    TAKE(weights, float, 'f', 1, 10);
+    FIT(item_sessions_length == item_positions_length, "one position per session is needed");
+    FIT(slots_length == freshness_length, "one slot per session is needed");
+    FIT(newest > 0 && most > 0 && most <= sessions_length && sessions_length == positions_length &&
+            sessions_length == weights_length, "the results need room for `most`");
+    SCRATCH(Entry, entries, newest * recent_length);
+    Py_ssize_t count = 0;
+    for (Py_ssize_t step = recent_length; step-- > 0;) { /* the oldest first, so that the newest match has the word */
+        if (recent[step] < 0 || recent[step] >= item_starts_length - 1) continue;
+        i64 from = item_starts[recent[step]], to = item_starts[recent[step] + 1];
+        FIT(from >= 0 && to <= item_sessions_length, "an item's sessions reach beyond them all");
+        /* A session among the newest of all is among the newest of each of its items: theirs come newest first. */
+        if (to > from + newest) to = from + newest;
+        for (i64 place = from; place < to; place++) {
+            i32 session = item_sessions[place];
+            BOUND(session, slots_length);
+            i32 slot = slots[session];
+            if (slot < 0 || slot >= count || entries[slot].session != session) {
+                slot = slots[session] = (i32)count++;
+                entries[slot].session = session;
+                entries[slot].likeness = 0;
+            }
+            entries[slot].likeness += (double)(recent_length - step) / (double)recent_length;
+            entries[slot].step = (i32)step;
+            entries[slot].position = item_positions[place];
+        }
+    }
+    if (count > newest) {
+        qsort(entries, (size_t)count, sizeof(Entry), newest_first);
+        count = newest;
+    }
+    if (count > most) {
+        qsort(entries, (size_t)count, sizeof(Entry), most_alike_first);
+        count = most;
+    }
+    for (Py_ssize_t at = 0; at < count; at++) {
+        float nearer = (float)fmax(0, 1 - 0.1 * (entries[at].step + 1));
+        sessions[at] = entries[at].session;
+        positions[at] = entries[at].position;
+        weights[at] = (float)entries[at].likeness * nearer * freshness[entries[at].session];
+    }
+    answer = PyLong_FromSsize_t(count);
+    END;
+}
+
+/* voted(sessions, positions, weights, starts, clicks, nearness, factor, but_not, slots, most, found, sums) -> count */
+static PyObject *voted(PyObject *self, PyObject *const *args, Py_ssize_t given) {
+    NEED(12);
+    TAKE(sessions, const i32, 'i', 0, 0);
+    TAKE(positions, const i32, 'i', 0, 1);
+    TAKE(weights, const float, 'f', 0, 2);
+    TAKE(starts, const i64, 'q', 0, 3);
+    TAKE(clicks, const i32, 'i', 0, 4);
+    TAKE(nearness, const float, 'f', 0, 5);
+    TAKE(factor, const float, 'f', 0, 6);
+    long but_not = PyLong_AsLong(args[7]);
+    if (but_not == -1 && PyErr_Occurred()) goto failed;
+    TAKE(slots, i32, 'i', 1, 8);
+    Py_ssize_t most = PyLong_AsSsize_t(args[9]);
+    if (most == -1 && PyErr_Occurred()) goto failed;
+    TAKE(found, i32, 'i', 1, 10);
+    TAKE(sums, float, 'f', 1, 11);
+    FIT(sessions_length == positions_length && sessions_length == weights_length, "the arrays need one length");
+    FIT(most >= 0 && most <= found_length && found_length == sums_length, "the results need room for `most`");
+    Py_ssize_t whole = 0;
+    for (Py_ssize_t one = 0; one < sessions_length; one++) {
+        BOUND(sessions[one], starts_length - 1);
+        i64 from = starts[sessions[one]], to = starts[sessions[one] + 1];
+        FIT(from >= 0 && to >= from && to <= clicks_length, "a session reaches beyond the clicks");
+        FIT(positions[one] >= 0 && to - from <= nearness_length && positions[one] < to - from, "a place outside its session");
+        __builtin_prefetch(clicks + from);
+        whole += to - from;
+    }
+    SCRATCH(double, totals, whole + 2 * most + whole);
+    Best best = {(Ranked *)(totals + whole), 0, most};
+    i32 *distinct = (i32 *)(best.heap + most);
+    i32 known = 0;
+    for (Py_ssize_t one = 0; one < sessions_length; one++) {
+        i64 from = starts[sessions[one]], to = starts[sessions[one] + 1], match = from + positions[one];
+        for (i64 click = from; click < to; click++) {
+            i32 item = clicks[click];
+            BOUND(item, slots_length);
+            i32 slot = slots[item];
+            if (slot < 0 || slot >= known || distinct[slot] != item) {
+                slot = slots[item] = known++;
+                distinct[slot] = item;
+                totals[slot] = 0;
+            }
+            totals[slot] += weights[one] * nearness[click < match ? match - click : click - match];
+        }
+    }
+    for (i32 slot = 0; slot < known; slot++) {
+        BOUND(distinct[slot], factor_length);
+        if (distinct[slot] != but_not) offer(&best, (float)totals[slot] * factor[distinct[slot]], slot);
+    }
+    in_order(&best);
+    for (Py_ssize_t at = 0; at < best.size; at++) {
+        found[at] = distinct[best.heap[at].place];
+        sums[at] = (float)best.heap[at].score;
+    }
+    answer = PyLong_FromSsize_t(best.size);
+    END;
+}
+
+/* ---- the module */
+
+#define LOOP(name) {#name, (PyCFunction)(void (*)(void))name, METH_FASTCALL, NULL}
+
+static PyMethodDef methods[] = {
+    LOOP(reach), LOOP(followed), LOOP(summed_best), LOOP(spread), LOOP(strongest), LOOP(products), LOOP(in_turns), LOOP(those_allowed),
+    LOOP(best_places), LOOP(shares), LOOP(weighed), LOOP(fondness), LOOP(alike), LOOP(voted),
+    {NULL, NULL, 0, NULL},
+};
+
+static PyModuleDef_Slot slots[] = {{0, NULL}};
+
+static struct PyModuleDef module = {
+    PyModuleDef_HEAD_INIT, "_loops", "Loops over flat arrays; see store/loops/compiled.py.", 0, methods, slots,
+    NULL, NULL, NULL,
+};
+
+PyMODINIT_FUNC PyInit__loops(void) { return PyModuleDef_Init(&module); }

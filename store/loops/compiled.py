@@ -1,0 +1,111 @@
+"""The loops of an answer, compiled: makes room for the results and hands flat arrays to `_loops.c`.
+
+What each function means stands in plain.py. Importing this raises ImportError where `_loops` was not built.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+
+import numpy as np
+from numpy.typing import NDArray
+
+from store.loops import _loops
+from store.loops.plain import Longs
+from store.records import Floats, Ints, Mask
+
+_empty, _int, _float = np.empty, np.int32, np.float32
+
+
+def followed(
+    starts: NDArray[np.integer], targets: Ints, strengths: Floats, items: Ints, weights: Floats, most: int
+) -> tuple[Ints, Ints, Floats]:
+    room = _loops.reach(starts, items, most)
+    source, found, scores = _empty(room, _int), _empty(room, _int), _empty(room, _float)
+    count = _loops.followed(starts, targets, strengths, items, weights, most, source, found, scores)
+    return source[:count], found[:count], scores[:count]
+
+
+def summed_best(items: Ints, scores: Floats, most: int, slots: Ints) -> tuple[Ints, Floats]:
+    most = min(most, len(items))
+    found, sums = _empty(most, _int), _empty(most, _float)
+    count = _loops.summed_best(items, scores, slots, most, found, sums)
+    return found[:count], sums[:count]
+
+
+def spread(members: Ints, items: Ints, scores: Floats, slots: Ints) -> Floats:
+    out = _empty(len(members), _float)
+    _loops.spread(members, items, scores, slots, out)
+    return out
+
+
+def strongest(members: Ints, items: Ints, scores: Floats, slots: Ints) -> Ints:
+    out = _empty(len(members), _int)
+    _loops.strongest(members, items, scores, slots, out)
+    return out
+
+
+def products(vectors: Floats, items: Ints, vector: Floats) -> Floats:
+    out = _empty(len(items), _float)
+    _loops.products(vectors, items, vector, out)
+    return out
+
+
+def in_turns(lists: Sequence[Ints], bound: int, slots: Ints) -> Ints:
+    found = _empty(bound, _int)
+    return found[: _loops.in_turns(list(lists), slots, found)]
+
+
+def those_allowed(mask: Mask, items: Ints, most: int) -> Ints:
+    found = _empty(min(most, len(items)), _int)
+    return found[: _loops.those_allowed(mask, items, found)]
+
+
+def best_places(scores: Floats, most: int) -> Ints:
+    places = _empty(min(most, len(scores)), _int)
+    _loops.best_places(scores, places)
+    return places
+
+
+def shares(parts: Sequence[Floats], places: Ints) -> Floats:
+    out = _empty((len(parts), len(places)), _float)
+    _loops.shares(list(parts), places, out)
+    return out
+
+
+def weighed(scores: Floats, weight: float, total: Floats) -> Floats:
+    if scores.dtype != _float or not scores.flags.c_contiguous:
+        scores = np.ascontiguousarray(scores, _float)
+    part = _empty(len(scores), _float)
+    _loops.weighed(scores, weight, total, part)
+    return part
+
+
+def fondness(
+    affinities: Mapping[str, float],
+    places: Mapping[str, int],
+    sizes: tuple[int, int, int, int],
+    items: Ints,
+    columns: tuple[Mask, Ints, Ints, Ints, Ints],
+    bands: int,
+) -> Floats:
+    out = _empty((4, len(items)), _float)
+    _loops.fondness(affinities, places, sizes, items, *columns, bands, out)
+    return out
+
+
+def alike(
+    recent: Ints, postings: tuple[Longs, Ints, Ints], freshness: Floats, newest: int, most: int, slots: Ints
+) -> tuple[Ints, Ints, Floats]:
+    sessions, positions, weights = _empty(most, _int), _empty(most, _int), _empty(most, _float)
+    count = _loops.alike(recent, *postings, freshness, slots, newest, most, sessions, positions, weights)
+    return sessions[:count], positions[:count], weights[:count]
+
+
+def voted(
+    neighbours: tuple[Ints, Ints, Floats], starts: Longs, clicks: Ints, nearness: Floats, factor: Floats,
+    but_not: int, most: int, slots: Ints,
+) -> tuple[Ints, Floats]:  # fmt: skip
+    found, sums = _empty(most, _int), _empty(most, _float)
+    count = _loops.voted(*neighbours, starts, clicks, nearness, factor, but_not, slots, most, found, sums)
+    return found[:count], sums[:count]

@@ -1,0 +1,171 @@
+"""The compiled loops give what the numpy ones say, for any arrays; and a wrong number never reads beyond an array."""
+
+from types import ModuleType
+
+import numpy as np
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from store import loops
+from store.loops import plain
+from store.records import Floats, Ints
+
+SIZE = 40
+
+pytestmark = pytest.mark.skipif(not loops.COMPILED, reason="the compiled loops were not built: run make setup")
+
+numbers = st.lists(st.integers(0, SIZE - 1), max_size=60).map(lambda some: np.array(some, np.int32))
+distinct = st.lists(st.integers(0, SIZE - 1), max_size=SIZE, unique=True).map(lambda some: np.array(some, np.int32))
+seeds = st.integers(0, 2**32 - 1)
+
+
+def slots(size: int = SIZE) -> Ints:
+    """Never cleared in the server, so here it begins with rubbish."""
+    return np.random.default_rng(1).integers(-5, 100, size).astype(np.int32)
+
+
+def both(name: str, *arguments: object) -> tuple[object, object]:
+    """The answers of the compiled loop and of the plain one."""
+    found = []
+    for module in (loops.fastest, plain):
+        assert isinstance(module, ModuleType)
+        found.append(getattr(module, name)(*(one.copy() if isinstance(one, np.ndarray) else one for one in arguments)))
+    return found[0], found[1]
+
+
+def same(one: object, other: object) -> None:
+    if isinstance(one, tuple):
+        assert isinstance(other, tuple)
+        for left, right in zip(one, other, strict=True):
+            same(left, right)
+        return
+    assert isinstance(one, np.ndarray)
+    assert isinstance(other, np.ndarray)
+    assert one.shape == other.shape
+    assert one.dtype == other.dtype
+    np.testing.assert_allclose(one, other, rtol=1e-5, atol=1e-6)
+
+
+def halves(count: int, seed: int) -> Floats:
+    """Scores of which sums are exact in any order, with many ties."""
+    return (np.random.default_rng(seed).integers(-4, 9, count) / 2).astype(np.float32)
+
+
+def sparse(seed: int) -> tuple[np.ndarray, Ints, Floats]:
+    random = np.random.default_rng(seed)
+    lengths = random.integers(0, 6, SIZE - 10)
+    starts = np.concatenate([[0], np.cumsum(lengths)])
+    return starts, random.integers(0, SIZE, starts[-1]).astype(np.int32), random.random(starts[-1]).astype(np.float32)
+
+
+@given(numbers, seeds, st.integers(1, 6), st.sampled_from([np.int32, np.int64]))
+def test_rows_are_followed_in_their_order(items: Ints, seed: int, most: int, kind: type) -> None:
+    starts, targets, strengths = sparse(seed)
+    weights = halves(len(items), seed)
+    same(*both("followed", starts.astype(kind), targets, strengths, items, weights, most))
+
+
+@given(numbers, seeds, st.integers(0, 70))
+def test_scores_are_summed_and_the_best_come_first(items: Ints, seed: int, most: int) -> None:
+    same(*both("summed_best", items, halves(len(items), seed), most, slots()))
+
+
+@given(distinct, numbers, seeds)
+def test_scores_are_laid_out_over_members(members: Ints, items: Ints, seed: int) -> None:
+    same(*both("spread", members, items, halves(len(items), seed), slots()))
+
+
+@given(distinct, numbers, seeds)
+def test_where_each_member_scores_highest(members: Ints, items: Ints, seed: int) -> None:
+    same(*both("strongest", members, items, halves(len(items), seed), slots()))
+
+
+@given(numbers, seeds, st.sampled_from([1, 7, 8, 64]))
+def test_products_with_rows_that_may_be_missing(items: Ints, seed: int, width: int) -> None:
+    random = np.random.default_rng(seed)
+    vectors = random.normal(size=(SIZE - 10, width)).astype(np.float32)
+    same(*both("products", vectors, items, random.normal(size=width).astype(np.float32)))
+
+
+@given(st.lists(numbers, min_size=1, max_size=9), st.integers(1, 50))
+def test_lists_are_merged_in_turns(lists: list[Ints], bound: int) -> None:
+    same(*both("in_turns", lists, bound, slots()))
+
+
+@given(numbers, seeds, st.integers(0, 70))
+def test_the_first_that_are_allowed(items: Ints, seed: int, most: int) -> None:
+    same(*both("those_allowed", np.random.default_rng(seed).random(SIZE) < 0.5, items, most))
+
+
+@given(st.integers(0, 60), seeds, st.integers(1, 70))
+def test_the_best_places_and_of_equals_the_first(count: int, seed: int, most: int) -> None:
+    same(*both("best_places", halves(count, seed), most))
+
+
+@given(st.integers(0, 9), seeds)
+def test_parts_are_weighed_and_shared_out(count: int, seed: int) -> None:
+    parts = [halves(12, seed + number) for number in range(count)]
+    places = np.random.default_rng(seed).permutation(12)[:5].astype(np.int32)
+    same(*both("shares", parts, places))
+    totals = [np.ones(12, np.float32), np.ones(12, np.float32)]
+    for module, total in zip((loops.fastest, plain), totals, strict=True):
+        for scores in (halves(12, seed), halves(24, seed)[::2], halves(12, seed) > 0):
+            assert module.weighed(scores, 0.5, total).tolist() == (scores * 0.5).tolist()
+    same(*totals)
+
+
+@given(numbers, seeds)
+def test_affinities_of_items_some_of_which_are_hidden(items: Ints, seed: int) -> None:
+    random = np.random.default_rng(seed)
+    sizes = (7, 5, 10, 30)
+    names = [(f"{kind}:{code}", code << plain.KIND_BITS | kind) for kind in range(4) for code in range(sizes[kind])]
+    places = dict(names)
+    liked = {name: float(random.integers(1, 9)) / 4 for name, _ in names if random.random() < 0.4} | {"brand:?": 1.0}
+    columns = (
+        random.random(SIZE) < 0.2, *(random.integers(-1, size, SIZE).astype(np.int32) for size in (7, 5, 10)),
+        random.integers(0, 3, SIZE).astype(np.int32),
+    )  # fmt: skip
+    same(*both("fondness", liked, places, sizes, items, columns, 10))
+
+
+@given(st.lists(st.integers(-1, SIZE + 3), min_size=1, max_size=5, unique=True), seeds, st.integers(1, 30))
+def test_sessions_that_are_alike_vote(recent: list[int], seed: int, most: int) -> None:
+    random = np.random.default_rng(seed)
+    lengths = random.integers(1, 6, 50)
+    starts = np.concatenate([[0], np.cumsum(lengths)])
+    clicks = np.concatenate([random.permutation(SIZE)[:length] for length in lengths]).astype(np.int32)
+    session = np.repeat(np.arange(50), lengths)
+    order = np.lexsort((session, clicks))
+    postings = (
+        np.searchsorted(clicks[order], np.arange(SIZE + 1)).astype(np.int64),
+        session[order].astype(np.int32), (np.arange(len(clicks)) - starts[session])[order].astype(np.int32),
+    )  # fmt: skip
+    freshness = random.random(50).astype(np.float32)
+    arguments = (np.array(recent, np.int32), postings, freshness, 12, most, slots(50))
+    found, wanted = loops.fastest.alike(*arguments), plain.alike(*arguments)
+    same(*(tuple(part[np.argsort(one[0])] for part in one) for one in (found, wanted)))
+    nearness = np.exp(-np.arange(7)).astype(np.float32)
+    factor = np.ones(SIZE, np.float32)
+    same(*both("voted", wanted, starts.astype(np.int64), clicks, nearness, factor, recent[0], most, slots()))
+
+
+def test_wrong_numbers_and_arrays_are_refused() -> None:
+    far = np.array([0, SIZE], np.int32)
+    ones = np.ones(2, np.float32)
+    for call in (
+        lambda: loops.summed_best(far, ones, 2, slots()),
+        lambda: loops.spread(far, far, ones, slots()),
+        lambda: loops.those_allowed(np.ones(SIZE, np.bool_), far, 5),
+        lambda: loops.in_turns([far], 5, slots()),
+        lambda: loops.shares([ones], far),
+        lambda: loops.summed_best(-far, ones, 2, slots()),
+    ):
+        with pytest.raises(IndexError):
+            call()
+    with pytest.raises(TypeError, match="array of 'i'"):
+        loops.those_allowed(np.ones(SIZE, np.bool_), far.astype(np.int64), 5)
+    with pytest.raises(ValueError, match="one score per item"):
+        loops.summed_best(far[:1], ones, 2, slots())
+    with pytest.raises(ValueError, match=r"beyond"):
+        loops.followed(np.array([0, 9]), far, ones, far[:1], ones[:1], 10)
