@@ -6,12 +6,16 @@ import asyncio
 import contextlib
 import logging
 import os
+import signal
 from collections.abc import Callable, Coroutine
 from functools import partial
 from pathlib import Path
 from typing import Any
 
 from app.feeds.schedule import pull_on_schedule
+from app.learning.pin import pin
+from app.learning.runs import REFUSED
+from app.learning.trainings import SCHEDULE
 from app.node import Node
 from app.privacy.retention import sweep
 from app.privacy.rotation import rotate_on_schedule
@@ -34,10 +38,9 @@ def background_jobs(node: Node) -> list[tuple[str, Job]]:
         ("retention sweep", lambda: sweep_on_schedule(node)),
         ("key rotation", lambda: rotate_on_schedule(node)),
         ("search descriptions", node.shop.finish_search),
+        ("training schedule", lambda: train_on_schedule(node)),
         ("audit expiry", lambda: forget_old_audit(node)),
     ]
-    if node.config.training.every_hours:
-        jobs.append(("training schedule", lambda: train_on_schedule(node)))
     jobs += [
         (f"feed {name}", partial(pull_on_schedule, node, name))
         for name, feed in node.config.feeds.items()
@@ -77,16 +80,32 @@ async def forget_old_audit(node: Node) -> None:
 
 
 async def train_on_schedule(node: Node) -> None:
-    """A child process, so that its memory and its crashes stay out of the server."""
-    runs = node.metrics.counter("training_runs", "Training runs by outcome.", ["outcome"])
-    await asyncio.sleep(first_training_in(node))
+    """A child process, so that its memory and its crashes stay out of the server. While a generation is pinned, none
+    begins by itself."""
+    counted = node.metrics.counter("training_runs", "Training runs by outcome.", ["outcome"])
+    period = node.config.training.every_hours * 3600
+    wait: float | None = first_training_in(node) if period else None
     while True:
-        if node.catalogue.size:
-            code, said = await train_in_child(node.config_path)
-            runs.labels("published" if code == 0 else "failed").inc()
-            if code != 0:
-                logger.error("training failed, the serving generation stays: %s", said)
-        await asyncio.sleep(node.config.training.every_hours * 3600 if node.catalogue.size else SOON)
+        by = await node.trainings.next(wait)
+        if node.catalogue.size and (by != SCHEDULE or pin(node.generations.folder) is None):
+            node.trainings.at_work = True
+            code, said = await train_in_child(node.config_path, by, node.config.training.threads)
+            outcome = {0: "published", REFUSED: "refused"}.get(code, "failed")
+            counted.labels(outcome).inc()
+            if outcome == "failed":
+                told = said if code > 0 else f"it was killed by {_signal(-code)}"
+                logger.error("training failed, the serving generation stays: %s", told)
+            elif outcome == "refused":
+                logger.warning("training: %s", said)
+        node.trainings.at_work = False
+        wait = (period if node.catalogue.size else SOON) if period else None
+
+
+def _signal(number: int) -> str:
+    try:
+        return signal.Signals(number).name
+    except ValueError:
+        return f"signal {number}"
 
 
 def first_training_in(node: Node) -> float:
@@ -97,12 +116,12 @@ def first_training_in(node: Node) -> float:
     return min(max(created + period - node.clock.now(), SOON), period)
 
 
-async def train_in_child(config_path: Path) -> tuple[int, str]:
+async def train_in_child(config_path: Path, by: str = SCHEDULE, threads: int = 1) -> tuple[int, str]:
     """Run `personalize train` as this very program: exit code and last line said."""
+    cores = dict.fromkeys(("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS"), str(threads))
     child = await asyncio.create_subprocess_exec(
-        *NICE, *program(), "-c", str(config_path), "train", "--quiet",
-        env={**os.environ, "OMP_NUM_THREADS": "1", "OPENBLAS_NUM_THREADS": "1"},
-        stdout=asyncio.subprocess.PIPE, stderr=asyncio.subprocess.STDOUT,
+        *NICE, *program(), "-c", str(config_path), "train", "--quiet", "--by", by,
+        env={**os.environ, **cores}, stdout=asyncio.subprocess.PIPE, stderr=asyncio.subprocess.STDOUT,
     )  # fmt: skip
     try:
         output, _ = await child.communicate()

@@ -20,6 +20,7 @@ from app.ingest.meter import IngestMeter
 from app.ingest.recorder import Recorder
 from app.ingest.steps import Preparation
 from app.learning.generations import Generations
+from app.learning.trainings import Trainings
 from app.metrics import Metrics
 from app.privacy.erasure import Erasures
 from app.privacy.gatekeeper import Gate, Gatekeeper
@@ -95,6 +96,7 @@ class Node:
     staff: Staff
     gatekeeper: Gate
     generations: Generations
+    trainings: Trainings
     tokens: Tokens
     intake: Intake
     withdrawals: Withdrawals
@@ -142,6 +144,7 @@ async def open_node(config: Config, config_path: Path) -> AsyncIterator[Node]:
         await _open_stores(node, stack)
         node.generations = Generations(node.folder / "generations", node.catalogue, config)
         node.generations.take_over()
+        node.trainings = Trainings()
         node.tokens = Tokens(node.keys, config.serving)
         node.intake = _intake(node)
         node.withdrawals = Withdrawals(reader=node.reader, intake=node.intake, vault=node.vault, keys=node.keys)

@@ -5,7 +5,7 @@ from __future__ import annotations
 import shutil
 import sys
 
-NICE = ("nice", "-n", "10") if shutil.which("nice") else ()
+NICE = ("nice", "-n", "19") if shutil.which("nice") else ()
 """Put before a command that must not be in the way of the requests."""
 
 

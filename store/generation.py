@@ -120,12 +120,7 @@ def load_generation(folder: Path, id: str) -> StoredGeneration:  # noqa: A002
     Raises GenerationUnreadable, which names the file and what is wrong with it.
     """
     home = folder / id
-    try:
-        manifest = msgspec.json.decode((home / _MANIFEST).read_bytes(), type=_Manifest)
-    except (OSError, msgspec.MsgspecError) as error:
-        raise GenerationUnreadable(home / _MANIFEST, f"cannot be read ({error}); train again or go back one") from error
-    if manifest.id != id:
-        raise GenerationUnreadable(home / _MANIFEST, f"describes generation {manifest.id!r}, not {id!r}")
+    manifest = _manifest(home)
     arrays: dict[str, Array] = {}
     paths: dict[str, Path] = {}
     for name, entry in manifest.files.items():
@@ -136,6 +131,11 @@ def load_generation(folder: Path, id: str) -> StoredGeneration:  # noqa: A002
         else:
             paths[name] = path
     return StoredGeneration(id, home, arrays, paths, manifest.card)
+
+
+def read_card(folder: Path, id: str) -> Card:  # noqa: A002
+    """The model card alone; nothing else of the generation is looked at. Raises GenerationUnreadable."""
+    return _manifest(folder / id).card
 
 
 def publish(folder: Path, id: str) -> None:  # noqa: A002
@@ -187,9 +187,22 @@ def prune(folder: Path, keep: int) -> list[str]:
     for name in removed:
         shutil.rmtree(folder / name)
     for leftover in folder.glob(".*.*"):
-        if leftover.is_dir() and not _alive(leftover.suffix[1:]):
-            shutil.rmtree(leftover, ignore_errors=True)
+        if not _alive(leftover.suffix[1:]):
+            if leftover.is_dir():
+                shutil.rmtree(leftover, ignore_errors=True)
+            else:
+                leftover.unlink(missing_ok=True)
     return removed
+
+
+def _manifest(home: Path) -> _Manifest:
+    try:
+        manifest = msgspec.json.decode((home / _MANIFEST).read_bytes(), type=_Manifest)
+    except (OSError, msgspec.MsgspecError) as error:
+        raise GenerationUnreadable(home / _MANIFEST, f"cannot be read ({error}); train again or go back one") from error
+    if manifest.id != home.name:
+        raise GenerationUnreadable(home / _MANIFEST, f"describes generation {manifest.id!r}, not {home.name!r}")
+    return manifest
 
 
 def _write_array(path: Path, name: str, array: Array) -> _Entry:

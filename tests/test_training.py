@@ -129,7 +129,7 @@ async def test_a_killed_training_leaves_the_generation_before_it(tmp_path: Path)
         assert load_generation(home, before).id == before
         after = (await trained(node))["id"]
         assert current(home) == after != before
-        assert {path.name for path in home.iterdir()} == {"training.lock", "current", before, after}
+        assert {path.name for path in home.iterdir()} == {"training.lock", "runs.json", "current", before, after}
 
 
 async def test_the_schedule_trains_in_a_process_of_its_own_and_the_server_takes_over(tmp_path: Path) -> None:

@@ -26,6 +26,7 @@ COMMANDS = {
     "feed": "Take over a catalogue feed: a file, or one that is configured.",
     "read-feed": "",
     "train": "Train a new generation and publish it.",
+    "models": "List what was learned, show a model card, go back to an earlier generation.",
     "quality": "Measure recommendations and search on real data.",
     "plugins": "List what is on: plugins, options, hooks.",
     "keys": "List, make and revoke API keys; show the epochs of the pseudonym keys.",
@@ -133,6 +134,7 @@ def main() -> None:
 def _for_people() -> tuple[type[Exception], ...]:
     from app.demo.prepare import CannotPrepare
     from app.importing.rows import CannotImport
+    from app.learning.pin import NoSuchGeneration
     from app.learning.train import NothingToLearn
     from app.node import CannotOpen
     from plugins.loading import PluginProblems
@@ -140,6 +142,6 @@ def _for_people() -> tuple[type[Exception], ...]:
     from store.faults import StoreFault
 
     return (
-        ConfigError, CannotPrepare, CannotImport, NothingToLearn, CannotOpen, CatalogueFull,
+        ConfigError, CannotPrepare, CannotImport, NothingToLearn, NoSuchGeneration, CannotOpen, CatalogueFull,
         PluginProblems, StoreFault,
     )  # fmt: skip

@@ -5,23 +5,32 @@ from __future__ import annotations
 import click
 
 from app.cli import fail, read_config
-from app.learning.runs import REFUSED
+from app.config import Config
+from app.learning.runs import REFUSED, bound_memory
 
 
 @click.command()
 @click.option("--quiet", is_flag=True, help="No progress, only the result.")
+@click.option("--by", default="shell", hidden=True, help="Who asked for it.")
 @click.pass_context
-def command(ctx: click.Context, quiet: bool) -> None:
-    """Train a new generation and publish it; a running server takes it over within a second."""
-    from app.learning.train import train
-
+def command(ctx: click.Context, quiet: bool, by: str) -> None:
+    """Train a new generation and publish it if it is good enough; a running server takes it over within a second."""
     config = read_config(ctx)
+    bound_memory(config.training.memory_mb)
+    try:
+        _train(ctx, config, quiet, by)
+    except MemoryError:  # outside of any step: not even the program fits
+        fail(f"a training needs more than [training] memory_mb = {config.training.memory_mb}; raise it")
+
+
+def _train(ctx: click.Context, config: Config, quiet: bool, by: str) -> None:
+    from app.learning.train import train
 
     def progress(step: str, seconds: float) -> None:
         if not quiet:
             click.echo(f"  {step:<28} {seconds:6.1f} s")
 
-    card = train(config, ctx.obj, progress)
+    card = train(config, ctx.obj, progress, by)
     if card["refused"]:
         fail(f"generation {card['id']} is kept aside, the one before it serves on: {card['refused']}", REFUSED)
     click.echo(f"published generation {card['id']}: {card['items']} items, {card['interactions']} interactions")

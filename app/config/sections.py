@@ -161,6 +161,12 @@ class TrainingOptions(msgspec.Struct, frozen=True):
     """Of the people with a past: their last day is not learned from, new generations are judged by it."""
     judged_people: Annotated[int, Meta(ge=0)] = 500
     """Asked about in one judging, at most; 0: nothing is judged."""
+    runs_kept: Annotated[int, Meta(ge=1, le=10_000)] = 50
+    """Trainings of which is remembered how they went."""
+    memory_mb: Annotated[int, Meta(ge=0)] = 4_096
+    """Private memory one training may have; 0: as much as it asks for."""
+    threads: Annotated[int, Meta(ge=1, le=256)] = 1
+    """Cores a scheduled training may use."""
     fresh_items: Positive = 10_000
     """Items added between two trainings that can be found by their content."""
     window_days: Days = 400.0

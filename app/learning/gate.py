@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from app.learning.judge import Judge, judgement
+from app.learning.judge import Judge, Verdict, judgement
 from app.learning.model import LearnedModel
 from plugins.calls import PluginFailed
 from plugins.manager import Plugins
@@ -54,19 +54,22 @@ def _judge(
     stored = StoredGeneration(generation, home / generation, draft.arrays, {}, draft.card)
     new = LearnedModel.load(stored, draft.catalogue, draft.config)
     try:
-        report = judgement(Judge(draft.config, draft.catalogue, plugins), cases, new, serving)
+        verdict = judgement(Judge(draft.config, draft.catalogue, plugins), cases, new, serving)
     except PluginFailed as failed:
         return f"it could not be judged: {failed}"
-    draft.card["judged"] = {
-        "metric": report.metric,
-        "people": report.people,
-        "new": round(report.new, 6),
-        "popularity": round(report.popularity, 6),
-        "serving": None if report.serving is None else round(report.serving, 6),
-        "error": round(report.error, 6),
-        "against": serving.id if serving else "",
+    draft.card |= judged(verdict, serving.id if serving else "")
+    return plugins.object_to_model(verdict.report) or ""
+
+
+def judged(verdict: Verdict, against: str) -> dict[str, Any]:
+    """A verdict as the card has it."""
+    report = verdict.report
+    figures = {"new": report.new, "popularity": report.popularity, "serving": report.serving, "error": report.error}
+    rounded = {name: None if value is None else round(value, 6) for name, value in figures.items()}
+    return {
+        "judged": {"metric": report.metric, "people": report.people, "against": against, **rounded},
+        "popularity_bias": {name: round(value, 4) for name, value in verdict.bias.items()},
     }
-    return plugins.object_to_model(report) or ""
 
 
 def _check_finite(arrays: Mapping[str, Any], where: Path) -> None:

@@ -10,6 +10,7 @@ from dataclasses import dataclass
 
 import numpy as np
 from numpy.typing import NDArray
+from scipy.stats import rankdata
 
 from app.config import Config
 from app.learning.evaluation import ndcg
@@ -18,7 +19,7 @@ from app.learning.model import LearnedModel
 from app.serving.allowed import AllowedItems
 from app.serving.placements import Placement, placements_of
 from app.serving.rank import rank
-from plugins.contract import NO_ITEMS, Board, Context, Ints, Visitor
+from plugins.contract import NO_ITEMS, Board, Context, Floats, Ints, Visitor
 from plugins.judgement import Judgement
 from plugins.manager import Plugins
 from store.catalogue import Catalogue
@@ -45,8 +46,9 @@ class Judge:
     def metric(self) -> str:
         return f"NDCG@{self.placement.limit}"
 
-    def figures(self, model: LearnedModel, cases: Sequence[Case]) -> Figures:
-        """How well each person's list was guessed, 0..1, [cases]."""
+    def figures(self, model: LearnedModel, cases: Sequence[Case], common: Floats) -> Figures:
+        """How well each person's list was guessed, and how common what it shows is (the mean of `common`, [items]):
+        both 0..1, [cases, 2]."""
         placement, board = self.placement, Board()
         allowed = AllowedItems(self.catalogue, 1).of("", placement.filter)
         found = []
@@ -59,8 +61,9 @@ class Judge:
             ranking = rank(
                 self.plugins, context, placement, NO_ITEMS, proposals=serving.proposals, candidates=serving.candidates
             )
-            found.append(ndcg(ranking.items.tolist(), case.wanted.tolist(), placement.limit))
-        return np.array(found, np.float64)
+            gain = ndcg(ranking.items.tolist(), case.wanted.tolist(), placement.limit)
+            found.append((gain, float(common[ranking.items].mean()) if len(ranking.items) else 0.0))
+        return np.array(found, np.float64).reshape(-1, 2)
 
     def popular(self, model: LearnedModel, cases: Sequence[Case]) -> Figures:
         """The same for the one list of what most people bought, [cases]."""
@@ -109,25 +112,47 @@ def reachable(cases: Sequence[Case], catalogue: Catalogue) -> list[Case]:
     return found
 
 
-def judgement(judge: Judge, cases: Sequence[Case], new: LearnedModel, serving: LearnedModel | None) -> Judgement:
-    """The report plugins are asked about; `people` is 0 where nobody came back on another day.
+@dataclass(frozen=True)
+class Verdict:
+    """The report plugins are asked about, and how far the lists lean to what is bought by many anyway."""
+
+    report: Judgement
+    bias: dict[str, float]
+    """Mean percentile of popularity (1: the most popular item) of what is shown, by "new" and "serving", and of what
+    people "wanted"."""
+
+
+def judgement(judge: Judge, cases: Sequence[Case], new: LearnedModel, serving: LearnedModel | None) -> Verdict:
+    """How the new generation does; `people` is 0 where nobody came back on another day.
 
     Raises PluginFailed when a rule of the shop cannot be asked.
     """
     cases = reachable(cases, judge.catalogue)
-    mine, popular = judge.figures(new, cases), judge.popular(new, cases)
-    theirs = None if serving is None else judge.figures(serving, cases)
-    better = popular if theirs is None or popular.sum() > theirs.sum() else theirs
-    return Judgement(
+    common = commonness(new.popularity(""), judge.catalogue.size)
+    mine, popular = judge.figures(new, cases, common), judge.popular(new, cases)
+    theirs = None if serving is None else judge.figures(serving, cases, common)
+    better = popular if theirs is None or popular.sum() > theirs[:, 0].sum() else theirs[:, 0]
+    report = Judgement(
         generation=new.id,
         learned=judge.config.privacy.learned,
         metric=judge.metric,
         people=len(cases),
-        new=_mean(mine),
+        new=_mean(mine[:, 0]),
         popularity=_mean(popular),
-        serving=None if theirs is None else _mean(theirs),
-        error=float((mine - better).std(ddof=1) / np.sqrt(len(cases))) if len(cases) > 1 else 0.0,
+        serving=None if theirs is None else _mean(theirs[:, 0]),
+        error=float((mine[:, 0] - better).std(ddof=1) / np.sqrt(len(cases))) if len(cases) > 1 else 0.0,
     )
+    wanted = np.array([float(common[case.wanted].mean()) for case in cases], np.float64)
+    bias = {"new": _mean(mine[:, 1]), "wanted": _mean(wanted)}
+    return Verdict(report, bias if theirs is None else {**bias, "serving": _mean(theirs[:, 1])})
+
+
+def commonness(popularity: Floats | None, size: int) -> Floats:
+    """The percentile of every item's popularity, [size]: 1 for the most popular, equals share their places' mean."""
+    counts = np.zeros(size, np.float32)
+    if popularity is not None:
+        counts[: len(popularity)] = popularity
+    return (rankdata(counts) / max(size, 1)).astype(np.float32)
 
 
 def _mean(figures: Figures) -> float:

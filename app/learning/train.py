@@ -17,11 +17,14 @@ from numpy.typing import NDArray
 
 from app.config import Config
 from app.learning import als, content, popularity
+from app.learning.card import facts
 from app.learning.dataset import Dataset
 from app.learning.gate import settle
 from app.learning.held_out import Case, hold_out
 from app.learning.neighbours import item_neighbours
+from app.learning.pin import pin
 from app.learning.read import read_dataset
+from app.learning.runs import RunLog, recorded, running
 from app.learning.sessions import build_session_index
 from plugins.manager import Plugins, load_plugins
 from store.catalogue import Catalogue
@@ -33,6 +36,7 @@ from store.sensitive import Sensitive
 from store.shop import read_catalogue
 
 Progress = Callable[[str, float], None]
+"""Told of every step that is done, and how many seconds it took."""
 
 DAY = 86_400.0
 
@@ -42,6 +46,10 @@ LEAST_BUYERS_OF_A_REGION = 100
 
 class NothingToLearn(Exception):
     """There is no catalogue, or another training runs; the message says what to do."""
+
+
+class TooLittleMemory(NothingToLearn):
+    """A training that wanted more than [training] memory_mb allows."""
 
 
 @dataclass
@@ -59,29 +67,57 @@ class Draft:
     card: dict[str, Any] = field(default_factory=dict)
 
 
-def train(config: Config, config_path: Path, progress: Progress) -> dict[str, Any]:
+def train(config: Config, config_path: Path, progress: Progress, by: str = "shell") -> dict[str, Any]:
     """Train one generation and publish it if it is good enough; returns its model card, `refused` says why it is not.
 
-    Raises NothingToLearn, PluginProblems or a StoreFault; the serving generation stays as it is.
+    `by`: who asked for it. Raises NothingToLearn, PluginProblems or a StoreFault; the serving generation stays.
     """
     folder = config_path.parent / config.node.data
     if not (folder / "shop.db").is_file():
         raise NothingToLearn(f"{folder} holds no shop yet; import a catalogue or start the server first")
     plugins: Plugins = load_plugins(config.plugin_tables, config.folder_of_plugins(config_path.parent))
-    started = perf_counter()
     home = folder / "generations"
-    with only_trainer(home):
-        draft: Draft = _timed("read", progress, lambda: _draft(config, folder))
-        for name, step in steps_of(config, draft.dataset):
-            _timed(name, progress, lambda step=step: step(draft))  # type: ignore[misc]
-        generation = next_id(home, draft.now)
-        draft.card |= {
-            "id": generation,
-            "created": draft.now,
-            "seconds": round(perf_counter() - started, 2),
-        }
-        _timed("judging", progress, lambda: settle(draft, generation, home, draft.cases, plugins))
+    with only_trainer(home), recorded(home, by, config.training.runs_kept) as log:
+        if (pinned := pin(home)) is not None:
+            raise NothingToLearn(f"{pinned.sentence()}; `personalize models unpin` lets trainings publish again")
+        timed = _Steps(config, log, progress)
+        draft: Draft = timed.run("read", lambda: _draft(config, folder), ["judging"])
+        steps = steps_of(config, draft.dataset)
+        for place, (name, step) in enumerate(steps):
+            left = [after for after, _ in steps[place + 1 :]]
+            timed.run(name, lambda step=step: step(draft), [*left, "judging"])  # type: ignore[misc]
+        timed.run("judging", lambda: _settle(draft, home, plugins, log), [])
+        reason = draft.card["refused"]
+        log.end("refused" if reason else "published", draft.card["id"], reason)
     return draft.card
+
+
+def _settle(draft: Draft, home: Path, plugins: Plugins, log: RunLog) -> None:
+    generation = next_id(home, draft.now)
+    draft.card |= {"id": generation, "created": draft.now, **facts(draft.config, log.run)}
+    settle(draft, generation, home, draft.cases, plugins)
+
+
+@dataclass(frozen=True)
+class _Steps:
+    """Runs steps, and tells the record and whoever watches."""
+
+    config: Config
+    log: RunLog
+    progress: Progress
+
+    def run(self, name: str, work: Callable[[], Any], planned: list[str]) -> Any:  # noqa: ANN401  what the step gives
+        self.log.step(name, planned)
+        started = perf_counter()
+        try:
+            result = work()
+        except MemoryError as error:
+            raise TooLittleMemory(
+                f"{name}: needs more than [training] memory_mb = {self.config.training.memory_mb} ({error}); raise it,"
+                " or learn from less (window_days, max_items_per_person)"
+            ) from error
+        self.progress(name, perf_counter() - started)
+        return result
 
 
 def steps_of(config: Config, dataset: Dataset) -> list[tuple[str, Callable[[Draft], None]]]:
@@ -204,13 +240,6 @@ def _draft(config: Config, folder: Path) -> Draft:
     return Draft(config, catalogue, learned, now, cases, card={"learned": config.privacy.learned, **counts})
 
 
-def _timed(name: str, progress: Progress, work: Callable[[], Any]) -> Any:  # noqa: ANN401  whatever the step gives
-    started = perf_counter()
-    result = work()
-    progress(name, perf_counter() - started)
-    return result
-
-
 def next_id(home: Path, now: float) -> str:
     """The day and a number: "20261122-3"."""
     day = f"{datetime.fromtimestamp(now, UTC):%Y%m%d}"
@@ -230,7 +259,9 @@ def only_trainer(home: Path) -> Iterator[None]:
         try:
             fcntl.flock(handle, fcntl.LOCK_EX | fcntl.LOCK_NB)
         except BlockingIOError:
-            raise NothingToLearn("another training is running; wait for it to end") from None
+            at_work = running(home)
+            told = f" ({at_work.sentence()})" if at_work else ""
+            raise NothingToLearn(f"another training is running{told}; wait for it to end") from None
         yield
     finally:
         os.close(handle)

@@ -19,6 +19,7 @@ from app.routes import (
     imports,
     items,
     me,
+    models,
     privacy_requests,
     recommendations,
     retention,
@@ -48,6 +49,7 @@ OPERATIONS = [
     *sign_in.OPERATIONS,
     *accounts.OPERATIONS,
     *api_keys.OPERATIONS,
+    *models.OPERATIONS,
     *health.OPERATIONS,
 ]
 
@@ -69,6 +71,7 @@ def create_app(node: Node) -> Starlette:
         *sign_in.routes(node),
         *accounts.routes(node),
         *api_keys.routes(node),
+        *models.routes(node),
         *health.routes(node, OPERATIONS),
         *_page_routes(node),
     ]
