@@ -12,6 +12,7 @@ from functools import partial
 from pathlib import Path
 from typing import Any
 
+from app.experiments.reports import tell_all
 from app.feeds.schedule import pull_on_schedule
 from app.learning.pin import pin
 from app.learning.runs import REFUSED
@@ -39,6 +40,7 @@ def background_jobs(node: Node) -> list[tuple[str, Job]]:
         ("key rotation", lambda: rotate_on_schedule(node)),
         ("search descriptions", node.shop.finish_search),
         ("training schedule", lambda: train_on_schedule(node)),
+        ("experiment reports", lambda: report_experiments(node)),
         ("audit expiry", lambda: forget_old_audit(node)),
     ]
     jobs += [
@@ -77,6 +79,14 @@ async def forget_old_audit(node: Node) -> None:
         with contextlib.suppress(StoreFault):
             await node.staff.forget_old()
         await asyncio.sleep(86_400)
+
+
+async def report_experiments(node: Node) -> None:
+    """Every hour publish what may be told of experiments by now, so that there is a report for every day."""
+    while True:
+        with contextlib.suppress(StoreFault):
+            await tell_all(node)
+        await asyncio.sleep(3_600)
 
 
 async def train_on_schedule(node: Node) -> None:

@@ -13,6 +13,7 @@ from app.admin.staff import Staff
 from app.config import Config
 from app.config.suggestion import suggest
 from app.experiments.assignment import Assigner
+from app.experiments.outcomes import Outcomes
 from app.experiments.trials import Trials
 from app.feeds.take import FeedIntake
 from app.ingest.intake import Intake
@@ -43,6 +44,7 @@ from store.consent_ledger import ConsentLedger
 from store.database import Connection, Database, open_database, open_reader
 from store.erasure import Sagas
 from store.event_log import SqliteEventLog
+from store.experiment_sums import ExperimentSums
 from store.experiments import ExperimentStore
 from store.keys import KeyRing, open_keys
 from store.moves import Moves, check_ring, note_ring
@@ -93,6 +95,8 @@ class Node:
     shop: ShopStore
     experiments: ExperimentStore
     assigner: Assigner
+    sums: ExperimentSums
+    """Over the people of each arm."""
     staff: Staff
     gatekeeper: Gate
     generations: Generations
@@ -202,6 +206,7 @@ def _intake(node: Node) -> Intake:
         gatekeeper=lambda: node.gatekeeper, plugins=node.plugins, options=config.features, clock=node.clock,
         meter=meter, raw_events_days=config.retention.raw_events_days, dedup_days=config.retention.dedup_days,
         moves=node.moves, pseudonyms=config.pseudonyms, assigner=node.assigner,
+        outcomes=Outcomes(node.assigner, node.experiments, config.experiments.counted_at_most), sums=node.sums,
     )  # fmt: skip
     return Intake(
         database=node.database, preparation=preparation, recorder=recorder, event_log=node.log, vault=node.vault,
@@ -240,6 +245,7 @@ async def _open_stores(node: Node, stack: AsyncExitStack) -> None:
     node.ledger = ConsentLedger(reader)
     node.reader = reader
     node.aggregates = Aggregates(reader)
+    node.sums = ExperimentSums(reader)
     node.log = SqliteEventLog(reader)
     node.clock.observe(node.log.latest_ms())
     node.vault = await stack.enter_async_context(

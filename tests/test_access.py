@@ -85,6 +85,7 @@ MATRIX: dict[str, Door] = {
     "GET /v1/experiments": Door(MARKETER),
     "POST /v1/experiments": Door(MARKETER, {}),
     "GET /v1/experiments/{id}": Door(MARKETER, path="/v1/experiments/none"),
+    "GET /v1/experiments/{id}/results": Door(MARKETER, path="/v1/experiments/none/results"),
     "PUT /v1/experiments/{id}": Door(MARKETER, {}, path="/v1/experiments/none"),
     "DELETE /v1/experiments/{id}": Door(MARKETER, path="/v1/experiments/none"),
     "POST /v1/experiments/{id}": Door(MARKETER, path="/v1/experiments/none:start"),

@@ -9,6 +9,7 @@ from dataclasses import replace
 from time import perf_counter
 
 from app.experiments.assignment import Assigner
+from app.experiments.outcomes import Outcomes
 from app.features.options import FeatureOptions
 from app.ingest.building import Builder
 from app.ingest.incoming import Incoming
@@ -26,6 +27,7 @@ from store.clock import Clock
 from store.consent_ledger import ConsentLedger, read_link, write_link
 from store.database import Transaction
 from store.event_log import EventLog
+from store.experiment_sums import ExperimentSums
 from store.keys import KeyRing
 from store.moves import Moves
 from store.person import PersonStore
@@ -62,6 +64,8 @@ class Recorder:
         moves: Moves,
         pseudonyms: PseudonymOptions,
         assigner: Assigner,
+        outcomes: Outcomes,
+        sums: ExperimentSums,
     ) -> None:
         """`raw_events_days`: how long the log's days are kept; `dedup_days`: how long counted ids are."""
         self._repeated = Repeated(person, keys, clock, dedup_days)
@@ -69,6 +73,8 @@ class Recorder:
         self._moves = moves
         self._pseudonyms = pseudonyms
         self._assigner = assigner
+        self._outcomes = outcomes
+        self._sums = sums
         self._lent = False
         self._person = person
         self._suppression = suppression
@@ -105,6 +111,8 @@ class Recorder:
         started = self._timed("dedup", drafts, started)
         await self._builder.build(works)
         started = self._timed("build_and_learn", drafts, started)
+        self._sums.add(transaction, self._outcomes.count(works))
+        started = self._timed("experiments", drafts, started)
         moved = await self._write(transaction, works, people)
         self._timed("write", drafts, started)
         withdrew = bool(people.withdrawn())

@@ -20,6 +20,7 @@ from app.privacy.receipts import Receipt, kept_for, receipt_of
 from store.consent_ledger import Decided, LedgerEntry, LedgerLink, read_link
 from store.erasure import events_of, find_people, former_numbers
 from store.event_log import Numbered
+from store.experiments import HOLDOUT
 from store.fields import FIELDS, PersonalField
 from store.holdings import rows_by
 from store.parts import read_parts
@@ -179,7 +180,7 @@ def _profiles(held: Held) -> list[Row]:
                 "trace": [run._asdict() for run in read_trace(person.trace)],
                 "ledger": {"decisions": _link(person).entries, "key": WITHHELD} if person.ledger else None,
                 "experiments": None if person.experiments is None else [
-                    {"experiment": number, **msgspec.structs.asdict(part)}
+                    {"experiment": _experiment(held, number), **msgspec.structs.asdict(part)}
                     for number, part in read_parts(person.experiments).items()
                 ],
             }
@@ -286,6 +287,13 @@ def _item(held: Held, number: int) -> str:
     """The shop's id of an item; its number where the shop no longer has it."""
     ids = held.node.catalogue.ids
     return ids[number] if 0 <= number < len(ids) else str(number)
+
+
+def _experiment(held: Held, number: int) -> str:
+    """An experiment's key; its number where it is gone."""
+    if number == 0:
+        return HOLDOUT
+    return next((each.key for each in held.node.experiments.all() if each.number == number), str(number))
 
 
 def _time(at: float) -> str:

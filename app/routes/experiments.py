@@ -10,6 +10,8 @@ from starlette.responses import Response
 from starlette.routing import Route
 
 from app.experiments.design import conflict_of, free_slots, problems_of
+from app.experiments.reports import forget, holdout_of, told
+from app.experiments.results import ResultsAnswer, results_of
 from app.problem import Problem
 from app.problem import read_json as read_typed
 from app.routes.admin import require
@@ -17,7 +19,7 @@ from app.routes.answers import json_response
 from app.routes.body import read_body
 from app.routes.openapi import Operation
 from app.routes.versions import IF_MATCH, etag, require_version
-from store.experiments import Design, Experiment, ExperimentChanged, State
+from store.experiments import HOLDOUT, Design, Experiment, ExperimentChanged, State
 
 if TYPE_CHECKING:
     from app.node import Node
@@ -62,6 +64,8 @@ OPERATIONS = [
               key="marketer", headers=IF_MATCH, problems=_WRITE),
     Operation("delete", "/v1/experiments/{id}", "Take away a draft, or a stopped one with its results", status=204,
               key="marketer", headers=IF_MATCH, problems=(401, 403, 404, 409, 412, 428)),
+    Operation("get", "/v1/experiments/{id}/results", "What came of it; of `holdout`: what personalization brings",
+              answer=ResultsAnswer, key="marketer", problems=_READ),
     *(
         Operation("post", f"/v1/experiments/{{id}}:{action}", summary, answer=ExperimentAnswer, key="marketer",
                   headers=IF_MATCH, problems=(401, 403, 404, 409, 412))
@@ -78,6 +82,7 @@ def routes(node: Node) -> list[Route]:
     return [
         Route("/v1/experiments", handlers.all, methods=["GET"]),
         Route("/v1/experiments", handlers.create, methods=["POST"]),
+        Route("/v1/experiments/{id}/results", handlers.results, methods=["GET"]),
         Route("/v1/experiments/{id}", handlers.get, methods=["GET"]),
         Route("/v1/experiments/{id}", handlers.change, methods=["PUT"]),
         Route("/v1/experiments/{id}", handlers.remove, methods=["DELETE"]),
@@ -101,6 +106,18 @@ class Handlers:
     async def get(self, request: Request) -> Response:
         require(request, "marketer")
         return _respond(self._found(request.path_params["id"]))
+
+    async def results(self, request: Request) -> Response:
+        require(request, "marketer")
+        key, node = request.path_params["id"], self._node
+        experiment = holdout_of(node) if key == HOLDOUT else self._found(key)
+        reports = await told(node, experiment)
+        began = experiment.started or (reports[0].day * 86_400 if reports else 0)
+        answer = results_of(
+            experiment.design, experiment.state, reports, self._options, started=began,
+            threshold=node.config.retention.people_at_least,
+        )  # fmt: skip
+        return json_response(answer, headers=PRIVATE)
 
     async def create(self, request: Request) -> Response:
         session = require(request, "marketer")
@@ -146,6 +163,7 @@ class Handlers:
             await self._experiments.remove(experiment)
         except ExperimentChanged:
             raise _meanwhile() from None
+        await forget(self._node, experiment)
         await self._node.staff.note(session.name, "experiment deleted", experiment.key)
         return Response(status_code=204)
 
