@@ -179,6 +179,7 @@ def configured_plugins(config: Config, config_path: Path) -> Plugins:
     known = {*shipped_names(), *plugins.names("score")}
     ladder(config, plugins)  # a policy that fails is told now, not by the first sweep
     problems = problems_of(config.placements, plugins)
+    problems += filter(None, [plugins.wrong_engine(config.training.engine)])
     problems += [f"search.weights.{name}: no such plugin{suggest(name, known)}" for name in config.search.weights
                  if name not in known]  # fmt: skip
     if problems:

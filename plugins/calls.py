@@ -30,6 +30,7 @@ FAILING: dict[str, str] = {
     "retention": "nothing is swept while it fails",
     "personal_data": "what it keeps is not known",
     "person_erased": "the erasure stays open",
+    "training_engine": "the training does not start",
     "background": "the process ends",
 }
 """What a failure of a hook that may not be left out leads to, for the log (hookspecs.py promises it)."""

@@ -11,6 +11,7 @@ from typing import Any
 
 from plugins.consent_strings import Permits
 from plugins.contract import Candidates, Context, Floats, Ints, Mask, hookspec
+from plugins.engine import EngineSetup, TrainingEngine
 from plugins.judgement import Judgement
 from plugins.ladder import DataKind, RetentionPolicy
 from store.records import LoggedEvent, ProfileFeatures
@@ -131,6 +132,15 @@ def person_erased(person: int) -> int:
 
     Combine: all, summed.
     On failure: the erasure stays open and is tried again.
+    """
+
+
+@hookspec(firstresult=True)
+def training_engine(config: EngineSetup) -> TrainingEngine | None:
+    """Give what computes a training's sums over people, shard by shard (plugins/engine.py says what it promises).
+
+    Combine: by name: only the plugin that `[training] engine` names is asked.
+    On failure: raises; the training does not start.
     """
 
 

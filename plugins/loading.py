@@ -27,8 +27,8 @@ import plugins
 # The modules of this package that are not plugins.
 MACHINERY = frozenset(
     {
-        "answers", "best_first", "board", "calls", "consent_strings", "contract", "hookspecs", "judgement", "ladder",
-        "links", "loading", "manager", "model", "verify",
+        "answers", "best_first", "board", "calls", "consent_strings", "contract", "engine", "frames", "hookspecs",
+        "judgement", "ladder", "links", "loading", "manager", "model", "verify",
     }
 )  # fmt: skip
 

@@ -17,9 +17,10 @@ from plugins.calls import Call, PluginFailed
 from plugins.consent_strings import NOTHING, Permits
 from plugins.consent_strings import strictest as strictest_of
 from plugins.contract import Candidates, Context, Floats, Ints, Mask
+from plugins.engine import EngineSetup, TrainingEngine
 from plugins.judgement import Judgement
 from plugins.ladder import DataKind, RetentionPolicy, strictest
-from plugins.loading import Found, PluginProblems, find_plugin, first_line, options_of
+from plugins.loading import Found, PluginProblems, did_you_mean, find_plugin, first_line, options_of
 from plugins.verify import hook_arguments, register, verify_hooks
 from store import loops
 from store.records import LoggedEvent, ProfileFeatures, Purpose
@@ -251,6 +252,27 @@ class Plugins:
     def person_erased(self, person: int) -> int:
         """Entries deleted by all plugins; raises PluginFailed, and the erasure stays open."""
         return sum(int(call.or_raise(person)) for call in self.calls["person_erased"])
+
+    def training_engine(self, name: str, setup: EngineSetup) -> TrainingEngine:
+        """The engine of the plugin with this name; raises PluginFailed."""
+        for call in self.calls["training_engine"]:
+            if call.plugin == name:
+                engine = call.or_raise(setup)
+                if callable(getattr(engine, "map_merge", None)) and callable(getattr(engine, "close", None)):
+                    made: TrainingEngine = engine
+                    return made
+                wrong = WrongAnswer(f"training_engine must answer map_merge and close, got {shape_of(engine)}")
+                call.failed(wrong)
+                raise PluginFailed(f"plugins.{name}: {wrong}")
+        raise PluginFailed(self.wrong_engine(name))
+
+    def wrong_engine(self, name: str) -> str:
+        """What is to be said of an engine's name; empty when a plugin that is on has it."""
+        known = self.names("training_engine")
+        if name in known:
+            return ""
+        near = did_you_mean(name, known) if known else "; switch process_pool on"
+        return f"training.engine: no plugin '{name}' that is on gives a training engine{near}"
 
     def background(self, node: object) -> list[Job]:
         """Coroutine functions to run beside the server; raises PluginFailed."""

@@ -184,6 +184,12 @@ class TrainingOptions(msgspec.Struct, frozen=True):
     neighbours_per_item: Positive = 100
     content_dimensions: Annotated[int, Meta(ge=8, le=256)] = 64
     sessions_per_item: Positive = 1500
+    engine: str = "process_pool"
+    """The plugin that computes sums over people."""
+    shard_people: Positive = 65_536
+    """So many people are one piece of its work."""
+    statistics_mb: Positive = 256
+    """Sums for more items than fit here are computed block by block."""
     seed: int = 20261122
     weights: dict[str, float] = msgspec.field(
         default_factory=lambda: {"view_item": 0.2, "select_item": 0.2, "add_to_cart": 0.6, "purchase": 1.0}

@@ -20,6 +20,8 @@ STANDARD = (
     "plausible_events",
     # consent strings of other formats
     "tcf", "gpp", "consent_mode",
+    # where a training computes
+    "process_pool",
     # how long what is kept
     "keep_for", "delete", "anonymize", "aggregate",
 )  # fmt: skip

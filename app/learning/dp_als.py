@@ -1,0 +1,137 @@
+"""Learn a vector per product so that no shopper's presence shows: alternating least squares on noisy sums.
+
+DP-ALS (Chien et al., "Private Alternating Least Squares", ICML 2021, arXiv 2107.09802) with weights that favour rare
+items (Krichene et al., ICML 2023, arXiv 2302.07975). A step solves every person given the item vectors, adds the
+people up (person_statistics.py), lets the sums out through the release door only, and solves every item from what came
+out. The item vectors are all that leaves; a person's own vector is solved when it is needed, from their own data.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass, field
+from math import sqrt
+
+import numpy as np
+
+from app.learning.person_statistics import Ridge, Statistics
+from app.learning.release import Door
+from app.learning.triangles import lengthening, matrices, nearest_psd
+from store.records import Floats, Ints
+
+PART = "vectors"
+ITEMS_AT_ONCE = 4096
+
+Sums = Callable[[Floats], Iterator[tuple[slice, Statistics]]]
+"""From item vectors [items, d] the sums over all people, block of items by block of items. `gram` is everybody's, so
+it is the same in every block."""
+
+
+@dataclass(frozen=True)
+class Shares:
+    """How what a training may spend on vectors (μ²) is split; the parts sum to 1."""
+
+    people: float = 0.1
+    left: float = 0.4
+    right: float = 0.5
+
+
+@dataclass(frozen=True)
+class Recipe:
+    """What the algorithm is told; chosen on generated data (docs/decisions/private-item-vectors.md)."""
+
+    dimensions: int = 16
+    steps: int = 3
+    per_person: float = 8.0
+    """The bound k on the sum of a person's squared weights."""
+    exponent: float = 0.25
+    """How much more rare items weigh: as their count to the minus this."""
+    unobserved: float = 0.1
+    """The weight a0 of all that was not touched."""
+    regularization: float = 0.3
+    noise_regularization: float = 2.0
+    """What is added to an item's, in standard deviations of the noise in its left side."""
+    longest: float = 0.3
+    """The bound B on the length of a person's vector."""
+    shares: Shares = field(default_factory=Shares)
+
+    @property
+    def ridge(self) -> Ridge:
+        return Ridge(self.unobserved, self.regularization, self.longest)
+
+    def multiplier(self, share: float, door: Door) -> float:
+        """The noise multiplier of one step's release with such a share; 0 where the door adds no noise."""
+        return door.multiplier(PART, share / self.steps)
+
+
+@dataclass(frozen=True)
+class Step:
+    """One step: what it started from, what came out of the door, and the item vectors made of it."""
+
+    started_from: Floats
+    released: Statistics
+    vectors: Floats
+
+
+def steps(sums: Sums, recipe: Recipe, door: Door, start: Floats, people_of: Ints, people: int) -> Iterator[Step]:
+    """The steps of a training from the item vectors `start` [items, d]; the vectors of the last are the result.
+
+    Spends the door's allowance for vectors, all of it. `people_of` [items] and `people` are how many are behind the
+    sums, for a door that hides what few are behind.
+    """
+    vectors = start
+    for number in range(recipe.steps):
+        released = release_step(sums(vectors), recipe, door, number, people_of, people)
+        solved = item_vectors(released, recipe, recipe.multiplier(recipe.shares.left, door))
+        yield Step(vectors, released, solved)
+        vectors = solved
+
+
+def starting_vectors(items: int, dimensions: int, random: np.random.Generator) -> Floats:
+    """Item vectors [items, d] to start from when nothing is known."""
+    return random.normal(0, 1 / sqrt(dimensions), (items, dimensions)).astype(np.float32)
+
+
+def release_step(
+    blocks: Iterator[tuple[slice, Statistics]], recipe: Recipe, door: Door, step: int, people_of: Ints, people: int
+) -> Statistics:
+    """The sums as they may be known: three releases, each bounded for one person over all its blocks."""
+    shares, lengthen, root = recipe.shares, lengthening(recipe.dimensions), sqrt(recipe.per_person)
+    gram = None
+    left = np.empty((len(people_of), len(lengthen)))
+    right = np.empty((len(people_of), recipe.dimensions))
+    for number, (block, exact) in enumerate(blocks):
+        if gram is None:
+            gram = door.release(
+                exact.gram * lengthen, name=f"{PART}.people", sensitivity=1.0, step=step, subjects=np.array(people),
+                noise_multiplier=recipe.multiplier(shares.people, door),
+            )  # fmt: skip
+        left[block] = door.release(
+            exact.left * lengthen, name=f"{PART}.left", sensitivity=root, step=step, block=number,
+            subjects=people_of[block], noise_multiplier=recipe.multiplier(shares.left, door),
+        )  # fmt: skip
+        right[block] = door.release(
+            exact.right, name=f"{PART}.right", sensitivity=root, step=step, block=number,
+            subjects=people_of[block], noise_multiplier=recipe.multiplier(shares.right, door),
+        )  # fmt: skip
+    if gram is None:
+        raise ValueError("item vectors: there are no items to learn from")
+    return Statistics(gram / lengthen, left / lengthen, right)
+
+
+def item_vectors(released: Statistics, recipe: Recipe, multiplier: float) -> Floats:
+    """v_i = (L_i + a0 G + r I)^-1 R_i, with G and L_i cut to what sums of squares can be, and r growing with the noise.
+
+    `multiplier` is that of the left sides' noise.
+    """
+    square = recipe.longest**2
+    noise = multiplier * sqrt(recipe.per_person) * square
+    shared = nearest_psd(matrices(released.gram)) * (recipe.unobserved * square)
+    shared += (recipe.regularization + recipe.noise_regularization * noise) * np.eye(recipe.dimensions)
+    vectors = np.empty(released.right.shape, np.float32)
+    for first in range(0, len(vectors), ITEMS_AT_ONCE):
+        block = slice(first, first + ITEMS_AT_ONCE)
+        systems = nearest_psd(matrices(released.left[block])) * square + shared
+        right = released.right[block] * recipe.longest
+        vectors[block] = np.linalg.solve(systems, right[:, :, None])[:, :, 0]
+    return vectors
