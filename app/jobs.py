@@ -41,6 +41,8 @@ def background_jobs(node: Node) -> list[tuple[str, Job]]:
         ("search descriptions", node.shop.finish_search),
         ("training schedule", lambda: train_on_schedule(node)),
         ("experiment reports", lambda: report_experiments(node)),
+        ("rules watch", node.rule_book.watch),
+        ("rules impact", node.impact.write_on_schedule),
         ("audit expiry", lambda: forget_old_audit(node)),
     ]
     jobs += [

@@ -8,6 +8,7 @@ import os
 from collections.abc import AsyncIterator, Iterator
 from contextlib import AsyncExitStack, asynccontextmanager, contextmanager
 from pathlib import Path
+from zoneinfo import ZoneInfo
 
 from app.admin.staff import Staff
 from app.config import Config
@@ -29,6 +30,9 @@ from app.privacy.ladder import ladder
 from app.privacy.signals import permitted
 from app.privacy.sweeps import Sweeps
 from app.privacy.withdrawals import Withdrawals
+from app.rules.book import RuleBook
+from app.rules.engine import Rules
+from app.rules.impact import Impact
 from app.search.query_affinities import query_affinities
 from app.serving.placements import placements_of, problems_of
 from app.serving.recommend import Recommender
@@ -50,6 +54,7 @@ from store.keys import KeyRing, open_keys
 from store.moves import Moves, check_ring, note_ring
 from store.person import PersonStore
 from store.requests import Requests
+from store.rules import RuleStore
 from store.search_index import SearchIndex
 from store.sensitive import Sensitive
 from store.shop import ShopStore, open_shop
@@ -97,6 +102,12 @@ class Node:
     assigner: Assigner
     sums: ExperimentSums
     """Over the people of each arm."""
+    rules: Rules
+    """The published rules, as every request asks them."""
+    rule_book: RuleBook
+    """Drafts and versions."""
+    impact: Impact
+    """How often each rule was applied."""
     staff: Staff
     gatekeeper: Gate
     generations: Generations
@@ -125,7 +136,7 @@ class Node:
 
     def problems(self) -> list[str]:
         """What keeps the node from doing what it should; empty = ready. Jobs add their own to `stalled`."""
-        found = [self.generations.problem] if self.generations.problem else []
+        found = [problem for problem in (self.generations.problem, self.rules.problem) if problem]
         return found + [sentence for sentence in (self.sweeps.problem(), *self.stalled.values()) if sentence]
 
 
@@ -221,6 +232,7 @@ def _recommender(node: Node) -> Recommender:
         catalogue=node.catalogue, plugins=node.plugins, model=lambda: node.model, tokens=node.tokens,
         options=node.config.serving, placements=placements_of(node.config.placements), metrics=node.metrics,
         trials=Trials(node.experiments),
+        rules=node.rules,
     )  # fmt: skip
 
 
@@ -274,6 +286,10 @@ async def _open_stores(node: Node, stack: AsyncExitStack) -> None:
     node.experiments = ExperimentStore(node.shop.database)
     await node.experiments.load()
     node.assigner = Assigner(node.keys, node.experiments, config.experiments.holdout)
+    node.rules = Rules(node.catalogue, ZoneInfo(config.shop.timezone), config.rules)
+    node.rule_book = RuleBook(RuleStore(node.shop.database), node.rules, sorted(placements_of(config.placements)))
+    await node.rule_book.open()
+    node.impact = Impact(node.rules, node.rule_book.store, node.clock)
     node.staff = Staff(await stack.enter_async_context(open_admin(folder / "admin.db", max_pages=pages)), config.admin)
 
 

@@ -10,11 +10,13 @@ import msgspec
 T = TypeVar("T")
 
 
-class FieldError(msgspec.Struct, frozen=True):
+class FieldError(msgspec.Struct, frozen=True, omit_defaults=True):
     """One thing wrong: a JSON pointer into the request and a sentence."""
 
     pointer: str
     detail: str
+    at: int | None = None
+    """In a text with a grammar of its own: the character, from 0, at which it cannot be understood."""
 
 
 class ProblemDetails(msgspec.Struct, frozen=True, omit_defaults=True):

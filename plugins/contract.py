@@ -18,6 +18,7 @@ from numpy.typing import NDArray
 from plugins.board import Board
 from plugins.links import Links, links_of
 from plugins.model import Model
+from plugins.ruling import Ruling
 from store import loops
 from store.records import Floats, Ints, Mask, Purpose
 
@@ -40,7 +41,7 @@ FEW = 4
 __all__ = [
     "HISTORY_FOLLOWED", "NO_FLOATS", "NO_ITEMS", "SESSION_DEPTH", "Allowed", "Board", "Candidates", "Context",
     "Floats", "Ints", "Links",
-    "Mask", "Model", "Purpose", "Visitor", "hookimpl", "hookspec", "scaled",
+    "Mask", "Model", "Purpose", "Ruling", "Visitor", "hookimpl", "hookspec", "scaled",
 ]  # fmt: skip
 
 
@@ -69,6 +70,8 @@ class Visitor:
     """Features of `update_features` plugins, "plugin.name" -> value."""
     arms: Mapping[str, str] = field(default_factory=dict)
     """Experiment -> arm; empty without the `experiments` purpose."""
+    segments: frozenset[str] = frozenset()
+    """Keys of segments; empty without the `profile` purpose."""
 
     @property
     def known(self) -> bool:
@@ -120,6 +123,8 @@ class Context:
     """Experiment -> arm of this visitor; empty without the `experiments` purpose."""
     rules_off: bool = False
     """True in the arm of an experiment that goes without the marketer's rules."""
+    rules: Ruling = field(default_factory=Ruling)
+    """The marketer's rules that hold for this request."""
     item: int = -1
     """The item the page is about, -1 for none."""
     cart: Ints = field(default_factory=NO_ITEMS.copy)

@@ -28,7 +28,7 @@ import plugins
 MACHINERY = frozenset(
     {
         "answers", "best_first", "board", "calls", "consent_strings", "contract", "engine", "frames", "hookspecs",
-        "judgement", "ladder", "links", "loading", "manager", "model", "verify",
+        "judgement", "ladder", "links", "loading", "manager", "model", "ruling", "verify",
     }
 )  # fmt: skip
 

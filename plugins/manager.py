@@ -92,12 +92,14 @@ class Plugins:
 
     # ---- serving
 
-    def retrieve(self, context: Context, limit: int, names: Collection[str] | None = None) -> dict[str, Ints]:
+    def retrieve(
+        self, context: Context, limit: int, names: Collection[str] | None = None, *, dropped_in: bool = True
+    ) -> dict[str, Ints]:
         """What each retriever proposes, plugin -> item numbers, best first. Of those that ship, only `names` are asked
-        (None: all); those dropped in are always asked."""
+        (None: all); those dropped in are always asked, but where they are not to be."""
         proposals: dict[str, Ints] = {}
         for call in self.calls["retrieve"]:
-            if names is None or call.dropped_in or call.plugin in names:
+            if names is None or (call.dropped_in and dropped_in) or call.plugin in names:
                 items = call.or_none(context, limit)
                 if items is not None and (items := checked_items(call, items, context.catalogue.size)) is not None:
                     proposals[call.plugin] = items[:limit]
@@ -153,16 +155,22 @@ class Plugins:
                 call.failed(WrongAnswer("score answered numbers that are not finite"))
         return sum(whole.values(), np.zeros(length, np.float32)), whole
 
-    def arrange(self, ranked: Candidates, context: Context, names: Sequence[str] | None = None) -> Ints:
+    def arrange(
+        self, ranked: Candidates, context: Context, names: Sequence[str] | None = None, *,
+        dropped_in: bool = True, steps: dict[str, Ints] | None = None,
+    ) -> Ints:  # fmt: skip
         """The final order as positions into `ranked`: of those that ship `names` in their order (None: all), then
-        those dropped in."""
+        those dropped in, unless they are not to be asked. `steps` is given the items as each plugin left them that
+        changed something."""
         order: Ints | None = None
         now = ranked
-        for call in self._arrangers(names):
+        for call in self._arrangers(names, dropped_in):
             positions = call.or_none(now, context)
             if positions is not None and checked_order(call, positions, len(now)):
                 order = positions if order is None else order[positions]
                 now = ranked.select(order)
+                if steps is not None:
+                    steps[call.plugin] = now.items
         return np.arange(len(ranked), dtype=np.int32) if order is None else order.astype(np.int32, copy=False)
 
     def served(self, context: Context, items: Ints) -> None:
@@ -292,10 +300,10 @@ class Plugins:
             for found in self.found
         ]
 
-    def _arrangers(self, names: Sequence[str] | None) -> list[Call]:
+    def _arrangers(self, names: Sequence[str] | None, dropped_in: bool) -> list[Call]:
         calls = self.calls["arrange"]
         if names is None:
             return calls
         by_name = {call.plugin: call for call in calls}
-        dropped_in = [call for call in calls if call.dropped_in and call.plugin not in names]
-        return [by_name[name] for name in names if name in by_name] + dropped_in
+        others = [call for call in calls if call.dropped_in and call.plugin not in names] if dropped_in else []
+        return [by_name[name] for name in names if name in by_name] + others

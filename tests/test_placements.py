@@ -8,7 +8,7 @@ def test_a_placement_of_a_new_name_starts_as_home_and_changes_what_it_says() -> 
     placements = placements_of({"gifts": PlacementOptions(title="Gifts", weights={"popular": 0.9})})
     home, gifts = placements["home"], placements["gifts"]
     assert (gifts.name, gifts.title, gifts.retrieve) == ("gifts", "Gifts", home.retrieve)
-    assert gifts.weights == home.weights | {"popular": 0.9}
+    assert gifts.weights == home.weights | {"popular": 0.9, "rule_boosts": home.weights["rule_boosts"] + 0.8}
 
 
 def test_what_a_placement_names_is_checked_at_the_start_all_at_once() -> None:

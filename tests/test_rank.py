@@ -93,7 +93,8 @@ def test_a_placement_keeps_what_its_configuration_does_not_change() -> None:
     shipped = placements_of({})["home"]
     assert told["home"].limit == 4
     assert told["home"].retrieve == shipped.retrieve
-    assert told["home"].weights == shipped.weights | {"taste": 0.0}
+    # A boost of a rule counts as much as all the others together, whatever they are.
+    assert told["home"].weights == shipped.weights | {"taste": 0.0, "rule_boosts": shipped.weights["rule_boosts"] - 1.0}
     assert told["landing"].retrieve == shipped.retrieve
     assert told["landing"].name == "landing"
 

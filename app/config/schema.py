@@ -27,6 +27,7 @@ from app.ingest.wire import EVENT_NAMES
 from app.privacy.erasure_options import ErasureOptions
 from app.privacy.policy import ConsentPolicy
 from app.privacy.pseudonyms import PseudonymOptions
+from app.rules.options import RulesOptions
 from app.search.options import SearchOptions
 from app.serving.options import PlacementOptions, RetrievalOptions, ServingOptions
 
@@ -49,6 +50,7 @@ class Config(msgspec.Struct, frozen=True, kw_only=True):
     serving: ServingOptions = ServingOptions()
     search: SearchOptions = SearchOptions()
     experiments: ExperimentOptions = ExperimentOptions()
+    rules: RulesOptions = RulesOptions()
     catalogue: CatalogueOptions = CatalogueOptions()
     admin: AdminOptions = AdminOptions()
     feeds: dict[str, FeedOptions] = {}
@@ -64,6 +66,7 @@ class Config(msgspec.Struct, frozen=True, kw_only=True):
     def contradictions(self) -> list[str]:
         """Problems that only show across settings."""
         found = [f"consent.{setting}: {sentence}" for setting, sentence in self.consent.problems()]
+        found += [f"shop.{setting}: {sentence}" for setting, sentence in self.shop.problems()]
         found += [f"server.{setting}: {sentence}" for setting, sentence in self.server.problems()]
         found += [f"privacy.{setting}: {sentence}" for setting, sentence in self.privacy.problems()]
         found += [f"feeds.{name}.{said}" for name, feed in self.feeds.items() for said in feed.problems()]

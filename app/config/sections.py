@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 from typing import Annotated, Literal
+from zoneinfo import ZoneInfo, ZoneInfoNotFoundError, available_timezones
 
 import msgspec
 from msgspec import Meta
@@ -80,6 +81,18 @@ class ShopOptions(msgspec.Struct, frozen=True):
 
     name: str = "My shop"
     currency: Annotated[str, Meta(pattern="^[A-Z]{3}$")] = "EUR"
+    timezone: str = "UTC"
+    """Of the shop's clock, by which rules begin and end: a name of the IANA database such as "Europe/Berlin"."""
+
+    def problems(self) -> list[tuple[str, str]]:
+        """What cannot be meant, as (setting, sentence)."""
+        try:
+            ZoneInfo(self.timezone)
+        except (ZoneInfoNotFoundError, ValueError, OSError):
+            zones = available_timezones()
+            near = suggest(self.timezone, zones) if zones else "; this machine knows none: install tzdata"
+            return [("timezone", f"there is no time zone {self.timezone!r}{near if len(near) < 100 else ''}")]
+        return []
 
 
 PARTS = ("people", "counts", "pairs", "vectors", "judge")

@@ -12,6 +12,8 @@ STANDARD = (
     "trending", "new_items",
     # what may be shown at all
     "in_stock", "region", "not_on_page", "dismissed", "frequency_cap",
+    # what marketers decide (/v1/rules)
+    "rule_filters", "rule_boosts", "rule_pins", "rule_hold",
     # the last word on the order
     "diversity", "explore_new",
     # which generation may serve

@@ -27,6 +27,11 @@ def staff_of(request: Request) -> Staff:
     return cast("Staff", request.app.state.staff)
 
 
+def signed_in(request: Request) -> bool:
+    """Whether anyone of the staff asks; for what is only read."""
+    return staff_of(request).session(request.cookies.get(COOKIE, "")) is not None
+
+
 def require(request: Request, *any_of: str, confirmed: bool = False) -> Session:
     """The session of a request that may do what it asks; its `name` is the actor for the audit log.
 

@@ -55,6 +55,11 @@ class Asking:
         """The row behind a claim and what may be done with it; none is read where the signal rules everything out."""
         return self._visitors.row(claim, signal, self._node.clock.now())
 
+    def by_server(self, request: Request, key_text: str) -> bool:
+        """Whether the shop's own server asks. Raises Problem 401 for a key that is not ours."""
+        key = self.key(request, key_text)
+        return key is not None and key.kind == "server"
+
     def key(self, request: Request, text: str) -> ApiKey | None:
         """The API key of a request, from its Authorization header, else from its body; None where it brings none."""
         scheme, _, token = request.headers.get("authorization", "").partition(" ")

@@ -13,6 +13,7 @@ from starlette.routing import Route
 
 from app.experiments.trials import NoSuchArm
 from app.problem import Problem, misfit
+from app.routes.admin import signed_in
 from app.routes.answers import json_response
 from app.routes.asking import NAMES_VISITOR, PERSONAL, VISITOR_HEADER, Asking, visitor_header
 from app.routes.body import read_body
@@ -52,6 +53,7 @@ QUERY = {
     "region": "Region of the shop, such as FR",
     "currency": "Currency of the page",
     "locale": "Language of the page",
+    "device": "phone, tablet or desktop",
     "filter": 'Filter expression, such as category == "shoes" and price < 50',
     "experiment": "Arm of a running experiment, as key/arm: what is cached of one arm is not shown in another",
 }
@@ -69,7 +71,9 @@ OPERATIONS = [
         headers=NAMES_VISITOR, problems=(400, 401, 404),
     ),
     Operation(
-        "get", "/v1/recommendations/{request_id}/why", "How a list came out", answer=Explanation, problems=(404,)
+        "get", "/v1/recommendations/{request_id}/why",
+        "How a list or a search came out; which rules did what only for staff and the shop's server",
+        answer=Explanation, problems=(401, 404),
     ),
 ]  # fmt: skip
 
@@ -101,7 +105,8 @@ class Handlers:
         start = perf_counter()
         told = read_request(body, self._recommender.options)
         visitor, headers = self._asking.visitor(request, told.visitor, told.context.region, told.key)
-        content = self._answer(told, visitor, start)
+        inside = told.explain and self._inside(request, told.key)
+        content = self._answer(told, visitor, start, inside=inside)
         seconds = perf_counter() - start
         self._seconds.observe(seconds)
         headers["server-timing"] = f"recommend;dur={seconds * 1000:.2f}"
@@ -135,15 +140,22 @@ class Handlers:
             raise Problem(
                 404, "Not remembered", "Lists are remembered for a few minutes; ask again with \"explain\": true"
             )  # fmt: skip
-        return json_response(found.explain(self._node.catalogue), headers=PERSONAL)
+        return json_response(found.explain(self._node.catalogue, inside=self._inside(request)), headers=PERSONAL)
 
-    def _answer(self, told: RecommendationsOnWire, visitor: Visitor, start: float, seed: int | None = None) -> bytes:
+    def _inside(self, request: Request, key_text: str = "") -> bool:
+        """Whether the shop's own people or server ask: shoppers are not told which rules there are."""
+        return signed_in(request) or self._asking.by_server(request, key_text)
+
+    def _answer(
+        self, told: RecommendationsOnWire, visitor: Visitor, start: float, seed: int | None = None,
+        inside: bool = False,
+    ) -> bytes:  # fmt: skip
         shelves = self._shelves(told, visitor, seed)
         catalogue = self._node.catalogue
         return answer_json(
             shelves, catalogue, fields=[ask.fields for ask in told.requests],
             missing=[missing_ids(ask, told.context, catalogue) for ask in told.requests],
-            took_ms=(perf_counter() - start) * 1000, explain=told.explain,
+            took_ms=(perf_counter() - start) * 1000, explain=told.explain, inside=inside,
         )  # fmt: skip
 
     def _shelves(self, told: RecommendationsOnWire, visitor: Visitor, seed: int | None = None) -> list[Shelf]:
@@ -173,7 +185,7 @@ class Handlers:
         context = {
             "item": told.get("item"),
             "cart": _ids(told.get("cart")),
-            **{name: told.get(name, "") for name in ("region", "currency", "locale")},
+            **{name: told.get(name, "") for name in ("region", "currency", "locale", "device")},
         }
         try:
             read = RecommendationsOnWire(

@@ -10,6 +10,7 @@ from starlette.responses import Response
 from starlette.routing import Route
 
 from app.problem import FieldError, Problem
+from app.routes.admin import signed_in
 from app.routes.asking import Asking
 from app.routes.body import read_body
 from app.routes.openapi import Operation
@@ -66,6 +67,7 @@ class Handlers:
             missing=[item_id for item_id in told.exclude if catalogue.number(item_id) is None],
             total=found.total, corrected=found.corrected, took_ms=(perf_counter() - start) * 1000,
             explain=told.explain,
+            inside=told.explain and (signed_in(request) or self._asking.by_server(request, told.key)),
         )  # fmt: skip
         seconds = perf_counter() - start
         self._seconds.observe(seconds)

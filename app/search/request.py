@@ -78,8 +78,9 @@ def read_search(body: bytes, options: SearchOptions) -> SearchOnWire:
 def search_json(
     shelf: Shelf, catalogue: Catalogue, *, fields: Collection[str], missing: list[str], total: int,
     corrected: Mapping[str, str], took_ms: float, explain: bool,
+    inside: bool = False,
 ) -> bytes:  # fmt: skip
     """The body of an answer: a list as any other, with what only a search has."""
-    shown = shelf_json(shelf, catalogue, fields, missing, explain)
-    tail = (total, _encode(corrected), _encode(ServedBy(shelf.model, "")), took_ms)
+    shown = shelf_json(shelf, catalogue, fields, missing, explain, inside)
+    tail = (total, _encode(corrected), _encode(ServedBy(shelf.model, shelf.rules)), took_ms)
     return b'%b,"total":%d,"corrected":%b,"served_by":%b,"took_ms":%.2f}' % (shown[:-1], *tail)

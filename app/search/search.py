@@ -15,14 +15,17 @@ from dataclasses import dataclass, field
 import numpy as np
 
 from app.experiments.trials import Trial
+from app.rules.engine import RuleSet
+from app.rules.index import Facts
 from app.search.options import SearchOptions
-from app.serving.explanations import Remembered
+from app.serving.explanations import Remembered, remembering
 from app.serving.rank import Ranking
 from app.serving.rank import keep as keep_allowed
 from app.serving.reasons import reasons_of
 from app.serving.recommend import PERSONAL, Page, Recommender, Shelf
 from plugins.calls import PluginFailed
 from plugins.contract import NO_ITEMS, Board, Candidates, Context, Floats, Ints, Model, Visitor, scaled
+from plugins.ruling import RULE_SCORE, RULES_FIRST
 from store.search_index import Matches, SearchIndex
 
 PLACEMENT = "search"
@@ -58,21 +61,36 @@ class Searcher:
         self._serving = recommender
         self._model = model
         self._options = options
+        # A boost of strength 1 counts as much as everything else together, for those who are known and for others.
+        most = options.weights.get(RULE_SCORE)
+        self._weights = {
+            False: {RULE_SCORE: 1.0 if most is None else most},
+            True: {RULE_SCORE: 1.0 + sum(options.weights.values()), **options.weights},
+        }
         self._board = Board()
 
     def search(
-        self, asked: Search, page: Page, visitor: Visitor, now: float, *, dry_run: bool = False, seed: int = 0
-    ) -> Found:
-        """The best matches for this visitor. `dry_run`: nobody is told, nothing is remembered.
+        self, asked: Search, page: Page, visitor: Visitor, now: float, *, dry_run: bool = False, seed: int = 0,
+        rules: RuleSet | None = None,
+    ) -> Found:  # fmt: skip
+        """The best matches for this visitor. `dry_run`: nobody is told, nothing is remembered. `rules`: others than
+        are published.
 
         Raises FilterError for a filter that cannot be read. The query is kept nowhere.
         """
         trial = self._serving.trials.of(PLACEMENT, visitor.arms) if self._serving.trials else None
-        allowed = self._serving.allowed.of(page.region, asked.filter)
+        visitor = trial.visitor(visitor) if trial else visitor
+        rules_off = trial is not None and trial.arm.rules_off
+        facts = Facts(
+            now, PLACEMENT, page.region, page.device, visitor.segments, visitor.arms, page.item, page.cart, asked.query,
+            rules_off,
+        )  # fmt: skip
+        ruling = self._serving.rules.ruling(facts, rules)
+        allowed = self._serving.allowed.of(page.region, asked.filter, rules=ruling)
         context = Context(
             now=now, placement=PLACEMENT, limit=asked.limit, catalogue=self._index.catalogue, model=self._model(),
-            visitor=trial.visitor(visitor) if trial else visitor, arms=visitor.arms,
-            rules_off=trial is not None and trial.arm.rules_off, region=page.region, locale=page.locale,
+            visitor=visitor, arms=visitor.arms, segments=visitor.segments,
+            rules_off=rules_off, rules=ruling, region=page.region, locale=page.locale, device=page.device,
             currency=page.currency, item=page.item, cart=page.cart, searching=True, seed=seed, allowed=allowed,
             board=self._board,
         )  # fmt: skip
@@ -85,7 +103,8 @@ class Searcher:
             # A rule that cannot be asked may have forbidden anything: no item is sure to pass it.
             ranking, strategy = Ranking(), "fallback"
         total = len(shown) if strategy != "fallback" else 0
-        return Found(self._shelf(ranking, strategy, context, trial, dry_run), total, matches.corrected)
+        under = rules or self._serving.rules.published
+        return Found(self._shelf(ranking, strategy, context, trial, under, dry_run), total, matches.corrected)
 
     def _static_order(self, matches: Matches, shown: Ints, context: Context) -> tuple[Ints, Ints, Floats]:
         """The first matches in the order for everyone: items, their tiers, and their static score from 0 to 1."""
@@ -103,6 +122,7 @@ class Searcher:
     def _ranked(self, items: Ints, tiers: Ints, static: Floats, asked: Search, context: Context) -> Ranking:
         """The page of the list that was asked for, re-ranked within equally complete matches."""
         ranking = Ranking()
+        items, tiers, static = self._with_pinned(items, tiers, static, context, ranking)
         candidates = Candidates(items, context.catalogue, self._board)
         kept = keep_allowed(self._serving.plugins, candidates, context, asked.exclude, ranking)
         if not len(kept):
@@ -112,13 +132,34 @@ class Searcher:
             tiers, static = tiers.take(places), static.take(places)
         known = strategy_of(context.visitor) == "personalized"
         many_buy = self._many_buy(kept, static, context) if known else static
-        scores, parts = self._serving.plugins.score(kept, context, self._options.weights if known else {})
+        scores, parts = self._serving.plugins.score(kept, context, self._weights[known])
         # Stable: where nothing speaks the static order stays as it is.
-        order = np.lexsort((-(many_buy + scores), -tiers))
+        order = np.lexsort((-(many_buy + scores), -tiers)).astype(np.int32)
+        if context.rules.pins:
+            ranked = kept.select(order)
+            ranking.arranged["score"] = ranked.items
+            pinned = (RULES_FIRST,)
+            order = order.take(
+                self._serving.plugins.arrange(ranked, context, pinned, dropped_in=False, steps=ranking.arranged)
+            )
         chosen = order[asked.offset : asked.offset + asked.limit]
         ranking.items = kept.items.take(chosen)
+        ranking.base = many_buy.take(chosen)
         ranking.parts = {name: part.take(chosen) for name, part in parts.items()}
         return ranking
+
+    def _with_pinned(
+        self, items: Ints, tiers: Ints, static: Floats, context: Context, ranking: Ranking
+    ) -> tuple[Ints, Ints, Floats]:
+        """The matches, and behind them what a rule pins into this search though its words do not match."""
+        if not context.rules.pins:
+            return items, tiers, static
+        brought = self._serving.plugins.retrieve(context, self._options.candidates, (RULES_FIRST,), dropped_in=False)
+        ranking.proposals |= brought
+        more = brought.get(RULES_FIRST, NO_ITEMS)
+        more = more[~np.isin(more, items)]
+        nothing = np.zeros(len(more), tiers.dtype)
+        return np.append(items, more), np.append(tiers, nothing), np.append(static, nothing).astype(np.float32)
 
     def _many_buy(self, kept: Candidates, static: Floats, context: Context) -> Floats:
         """What personal scores are laid over, from 0 to 1: the static score, moved towards what sells these days."""
@@ -128,18 +169,22 @@ class Searcher:
         share = np.float32(self._options.selling_now)
         return static + share * (kept.lookup(now) - static)
 
-    def _shelf(self, ranking: Ranking, strategy: str, context: Context, trial: Trial | None, dry_run: bool) -> Shelf:
+    def _shelf(
+        self, ranking: Ranking, strategy: str, context: Context, trial: Trial | None, rules: RuleSet, dry_run: bool
+    ) -> Shelf:
         request_id = secrets.token_hex(8)
         model, serving = context.model.id, self._serving
         reasons = reasons_of(serving.plugins, ranking, context)
-        weights = {"static": 1.0, **self._options.weights}
-        made = Remembered(request_id, context.now, PLACEMENT, strategy, model, weights, ranking, reasons)
+        weights = {"static": 1.0, **self._weights[strategy == "personalized"]}
+        known = remembering(context, rules)
+        made = Remembered(request_id, context.now, PLACEMENT, strategy, model, weights, ranking, reasons, known)
         if not dry_run:
             serving.explanations.add(made)
             serving.plugins.served(context, ranking.items)
-        arm = trial.label if trial else ""
-        token = serving.tokens.sign(request_id, PLACEMENT, context.now, arm=arm, model=model)
-        return Shelf(request_id, token, PLACEMENT, "", strategy, ranking.items, reasons, model, made, trial)
+            serving.rules.answered(context.rules, ranking.items)
+        arm, version = trial.label if trial else "", context.rules.version
+        token = serving.tokens.sign(request_id, PLACEMENT, context.now, arm=arm, model=model, rules=version)
+        return Shelf(request_id, token, PLACEMENT, "", strategy, ranking.items, reasons, model, made, trial, version)
 
 
 def strategy_of(visitor: Visitor) -> str:

@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 from collections import OrderedDict
+from collections.abc import Hashable
 
 import numpy as np
 
 from app.serving.filters import FilterCache
-from plugins.contract import Allowed
+from plugins.contract import Allowed, Ruling
 from store.catalogue import Catalogue
 
 
@@ -18,14 +19,15 @@ class AllowedItems:
         self._catalogue = catalogue
         self._filters = FilterCache(bound)
         self._bound = bound
-        self._known: OrderedDict[tuple[str, ...], tuple[int, Allowed]] = OrderedDict()
+        self._known: OrderedDict[Hashable, tuple[int, Allowed]] = OrderedDict()
 
-    def of(self, region: str, *filters: str) -> Allowed:
-        """What may be shown in a region ("": anywhere) under all these filters ("": none).
+    def of(self, region: str, *filters: str, rules: Ruling | None = None) -> Allowed:
+        """What may be shown in a region ("": anywhere) under all these filters ("": none) and the filters of rules.
 
         Raises FilterError where one cannot be read.
         """
-        key = (region, *filters)
+        kept = rules.kept if rules is not None else None
+        key = (region, *filters, None if kept is None or rules is None else rules.key)
         version = self._catalogue.version
         known = self._known.get(key)
         if known is not None and known[0] == version:
@@ -37,6 +39,8 @@ class AllowedItems:
         for text in filters:
             if text:
                 np.logical_and(mask, self._filters.get(text, self._catalogue).mask(self._catalogue), out=mask)
+        if kept is not None:
+            np.logical_and(mask, kept, out=mask)
         allowed = Allowed(mask)
         self._known[key] = (version, allowed)
         self._known.move_to_end(key)

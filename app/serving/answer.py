@@ -73,18 +73,22 @@ class ShelfHead(msgspec.Struct, frozen=True):
 
 def answer_json(
     shelves: Sequence[Shelf], catalogue: Catalogue, *, fields: Sequence[Collection[str]], missing: Sequence[list[str]],
-    took_ms: float, explain: bool, rules: str = "",
+    took_ms: float, explain: bool,
+    inside: bool = False,
 ) -> bytes:  # fmt: skip
-    """The body of an answer (WEB.md). `fields` and `missing` have one entry per list; no fields = all."""
+    """The body of an answer (WEB.md). `fields` and `missing` have one entry per list; no fields = all. `inside`: who
+    asks is the shop's own server."""
     results = b",".join(
-        shelf_json(shelf, catalogue, wanted, absent, explain)
+        shelf_json(shelf, catalogue, wanted, absent, explain, inside)
         for shelf, wanted, absent in zip(shelves, fields, missing, strict=True)
     )
-    served_by = _encode({"model": shelves[0].model if shelves else "", "rules": rules})
+    served_by = _encode(ServedBy(shelves[0].model, shelves[0].rules) if shelves else ServedBy("", ""))
     return b'{"results":[%b],"served_by":%b,"took_ms":%.2f}' % (results, served_by, took_ms)
 
 
-def shelf_json(shelf: Shelf, catalogue: Catalogue, fields: Collection[str], missing: list[str], explain: bool) -> bytes:
+def shelf_json(
+    shelf: Shelf, catalogue: Catalogue, fields: Collection[str], missing: list[str], explain: bool, inside: bool = False
+) -> bytes:
     head = _encode(ShelfHead(shelf.placement, shelf.title, shelf.request_id, shelf.token, shelf.strategy))
     items = []
     for index, number in enumerate(shelf.items.tolist()):
@@ -95,5 +99,5 @@ def shelf_json(shelf: Shelf, catalogue: Catalogue, fields: Collection[str], miss
         told = b',"reason":' + _encode(ReasonOnWire(reason.code, reason.text)) if reason.code else b""
         items.append(b'%b,"index":%d%b}' % (fragment[:-1], index, told))
     trial = b',"experiment":' + _encode(shelf.trial.told) if shelf.trial else b""
-    tail = b',"explanation":' + _encode(shelf.made.explain(catalogue)) if explain else b""
+    tail = b',"explanation":' + _encode(shelf.made.explain(catalogue, inside=inside)) if explain else b""
     return b'%b,"items":[%b],"missing_ids":%b%b%b}' % (head[:-1], b",".join(items), _encode(missing), trial, tail)

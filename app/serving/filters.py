@@ -5,7 +5,7 @@ from __future__ import annotations
 import datetime
 import difflib
 from collections import OrderedDict
-from collections.abc import Callable, Collection
+from collections.abc import Callable, Collection, Sequence
 from typing import TypeAlias
 
 import numpy as np
@@ -16,7 +16,7 @@ from store.catalogue import Catalogue
 from store.columns import Words
 from store.records import Ints, Mask
 
-__all__ = ["FIELDS", "Filter", "FilterCache", "FilterError", "compile_filter"]
+__all__ = ["FIELDS", "Filter", "FilterCache", "FilterError", "compile_filter", "ids_filter"]
 
 Rows: TypeAlias = slice | Ints
 Test: TypeAlias = Callable[[Catalogue, Rows], Mask]
@@ -58,6 +58,10 @@ class Filter:
         self._catalogue, self._version, self._mask = catalogue, catalogue.version, mask
         return mask
 
+    def rows(self, catalogue: Catalogue, rows: Rows) -> Mask:
+        """Which of some rows pass, tested now and not remembered."""
+        return self._test(catalogue, rows)
+
 
 class FilterCache:
     """Compiled filters by their text, the least recently used one dropped at the bound."""
@@ -84,6 +88,11 @@ def compile_filter(text: str, attributes: Collection[str] | None = None) -> Filt
     With `attributes` (those of the catalogue) other fields are errors; without, an attribute nobody has yet is fine.
     """
     return Filter(text, _Compiler(text, attributes).test(parse_filter(text)))
+
+
+def ids_filter(text: str, ids: Sequence[str]) -> Filter:
+    """The filter of a list of ids; `text` is its name."""
+    return Filter(text, _with_ids(ids))
 
 
 class _Compiler:
@@ -154,14 +163,7 @@ class _Compiler:
     def _ids(self, told: Comparison) -> Test:
         self._allow(told, "==", "in")
         self._want(told.values, str, "an item id in quotes")
-        ids = [str(literal.value) for literal in told.values]
-
-        def test(catalogue: Catalogue, rows: Rows) -> Mask:
-            mask = np.zeros(catalogue.size, np.bool_)
-            mask[[number for number in map(catalogue.number, ids) if number is not None]] = True
-            return mask[rows]
-
-        return test
+        return _with_ids([str(literal.value) for literal in told.values])
 
     def _regions(self, told: Comparison) -> Test:
         self._want(told.values, str, "a region in quotes")
@@ -199,6 +201,15 @@ def _numbers(told: Comparison, column: Callable[[Catalogue], NDArray[np.floating
         for value in values:
             found |= compare(cells, cells.dtype.type(value))
         return found
+
+    return test
+
+
+def _with_ids(ids: Sequence[str]) -> Test:
+    def test(catalogue: Catalogue, rows: Rows) -> Mask:
+        mask = np.zeros(catalogue.size, np.bool_)
+        mask[[number for number in map(catalogue.number, ids) if number is not None]] = True
+        return mask[rows]
 
     return test
 

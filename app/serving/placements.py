@@ -10,6 +10,7 @@ from app.serving.filter_language import FilterError, parse_filter
 from app.serving.options import PlacementOptions
 from plugins.loading import did_you_mean, shipped_names
 from plugins.manager import Plugins
+from plugins.ruling import RULE_SCORE, RULES_FIRST, RULES_PROPOSE
 
 
 class Placement(msgspec.Struct, frozen=True, kw_only=True):
@@ -89,7 +90,20 @@ def placements_of(configured: Mapping[str, PlacementOptions]) -> dict[str, Place
         if options.weights is not None:
             told["weights"] = base.weights | options.weights
         placements[name] = msgspec.structs.replace(base, **told)
-    return placements
+    return {name: with_rules(placement) for name, placement in placements.items()}
+
+
+def with_rules(placement: Placement) -> Placement:
+    """The placement with the plugins that apply rules: no configuration of a placement leaves them out.
+
+    Where it does not say how much a boost counts, one of strength 1 counts as much as all other scores together.
+    """
+    weights = placement.weights
+    if RULE_SCORE not in weights:
+        weights = weights | {RULE_SCORE: sum(weight for weight in weights.values() if weight > 0) or 1.0}
+    arrange = (RULES_FIRST, *(name for name in placement.arrange if name != RULES_FIRST))
+    retrieve = (*placement.retrieve, *(name for name in RULES_PROPOSE if name not in placement.retrieve))
+    return msgspec.structs.replace(placement, weights=weights, arrange=arrange, retrieve=retrieve)
 
 
 def problems_of(configured: Mapping[str, PlacementOptions], plugins: Plugins) -> list[str]:

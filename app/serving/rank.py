@@ -10,6 +10,7 @@ import numpy as np
 from app.serving.placements import Placement
 from plugins.contract import NO_ITEMS, Candidates, Context, Floats, Ints
 from plugins.manager import Plugins
+from plugins.ruling import RULES_LAST
 from store import loops
 
 # So many of the best go on to be arranged: what is further behind never reaches a list.
@@ -25,13 +26,29 @@ class Ranking:
     considered: int = 0
     """Candidates before anything was taken out."""
     kept: int = 0
-    filled: int = 0
-    """How many of the last items only fill the list up."""
+    fillers: Ints = field(default_factory=NO_ITEMS.copy)
+    """Those of the items that only fill the list up."""
     proposals: dict[str, Ints] = field(default_factory=dict)
     dropped: dict[str, int] = field(default_factory=dict)
     """What took how many candidates out: "filter", "excluded", plugin names."""
     parts: dict[str, Floats] = field(default_factory=dict)
     """Plugin -> its share of each item's score, [len(items)]."""
+    base: Floats | None = None
+    """What the parts are laid over: in a search what many buy, [len(items)]."""
+    candidates: Ints = field(default_factory=NO_ITEMS.copy)
+    """All that were considered, before anything was taken out."""
+    arranged: dict[str, Ints] = field(default_factory=dict)
+    """The best-scored items in their order under "score", then as each plugin that arranged them left them."""
+
+    @property
+    def filled(self) -> int:
+        """How many items only fill the list up."""
+        return len(self.fillers)
+
+    def reorder(self, order: Ints) -> None:
+        """Put the list into another order, or leave some out."""
+        self.items = self.items.take(order)
+        self.parts = {plugin: part.take(order) for plugin, part in self.parts.items()}
 
 
 def rank(
@@ -50,6 +67,9 @@ def rank(
         _choose(plugins, kept, total, parts, context, placement, ranking)
     if len(ranking.items) < context.limit and placement.fill:
         _fill(plugins, context, placement, exclude, ranking, proposals)
+    if context.rules.placed:
+        finished = Candidates(ranking.items, context.catalogue, context.board)
+        ranking.reorder(plugins.arrange(finished, context, (RULES_LAST,), dropped_in=False))
     return ranking
 
 
@@ -64,6 +84,9 @@ def merge(proposals: Mapping[str, Ints], bound: int, context: Context) -> Candid
 def keep(plugins: Plugins, candidates: Candidates, context: Context, exclude: Ints, ranking: Ranking) -> Candidates:
     """The candidates that may be shown: allowed, not excluded, passing every `keep` plugin."""
     ranking.considered += len(candidates)
+    ranking.candidates = (
+        np.append(ranking.candidates, candidates.items) if len(ranking.candidates) else candidates.items
+    )
     if context.allowed is not None:
         allowed = context.allowed.first(candidates.items, len(candidates))
         if len(allowed) < len(candidates):
@@ -84,11 +107,28 @@ def _choose(
     plugins: Plugins, kept: Candidates, total: Floats, parts: dict[str, Floats], context: Context,
     placement: Placement, ranking: Ranking,
 ) -> None:  # fmt: skip
-    order = loops.best_places(total, ARRANGED_PER_SLOT * context.limit)
-    arranged = plugins.arrange(kept.select(order), context, placement.arrange)
+    order = best_and_pinned(kept, total, ARRANGED_PER_SLOT * context.limit, context)
+    ranked = kept.select(order)
+    ranking.arranged["score"] = ranked.items
+    arranged = plugins.arrange(ranked, context, placement.arrange, steps=ranking.arranged)
     chosen = order.take(arranged[: context.limit])
     ranking.items = kept.items.take(chosen)
     ranking.parts = dict(zip(parts, loops.shares(list(parts.values()), chosen), strict=True))
+
+
+def best_and_pinned(kept: Candidates, total: Floats, most: int, context: Context) -> Ints:
+    """Where the `most` best candidates stand, best first, and of the others what a rule wants to pin."""
+    pins = context.rules.pins
+    if not pins or len(kept) <= most:
+        return loops.best_places(total, most)
+    order = loops.best_places(total, len(kept))
+    rest = order[most:]
+    behind = kept.items.take(rest)
+    wanted = np.isin(behind, [pin.item for pin in pins])
+    for pin in pins:
+        if pin.mask is not None:
+            wanted[np.flatnonzero(pin.mask.take(behind))[: len(pins)]] = True
+    return np.concatenate((order[:most], rest[wanted])).astype(np.int32)
 
 
 def _fill(
@@ -104,7 +144,7 @@ def _fill(
         candidates = Candidates(proposed[name], context.catalogue, context.board)
         more = keep(plugins, candidates, context, out, ranking).items[:missing]
         ranking.items = np.concatenate((ranking.items, more))
-        ranking.filled += len(more)
+        ranking.fillers = np.concatenate((ranking.fillers, more))
         missing -= len(more)
         out = np.concatenate((out, more))
         ranking.proposals.setdefault(name, proposed[name])

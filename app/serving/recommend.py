@@ -10,15 +10,19 @@ import dataclasses
 import secrets
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
+from zoneinfo import ZoneInfo
 
 import numpy as np
 
 from app.experiments.trials import Trial, Trials
 from app.metrics import Metrics
+from app.rules.engine import Rules, RuleSet
+from app.rules.index import Facts
+from app.rules.options import RulesOptions
 from app.serving.allowed import AllowedItems
-from app.serving.explanations import Explanations, Remembered
+from app.serving.explanations import Explanations, Remembered, remembering
 from app.serving.options import ServingOptions
-from app.serving.placements import Placement
+from app.serving.placements import Placement, with_rules
 from app.serving.plugin_metrics import PluginCollector
 from app.serving.rank import Ranking, rank
 from app.serving.reasons import Reason, reasons_of
@@ -39,6 +43,7 @@ class Page:
     region: str = ""
     locale: str = ""
     currency: str = ""
+    device: str = ""
     item: int = -1
     cart: Ints = field(default_factory=NO_ITEMS.copy)
     viewed: Ints = field(default_factory=NO_ITEMS.copy)
@@ -72,6 +77,8 @@ class Shelf:
     made: Remembered
     trial: Trial | None = None
     """The experiment it belongs to, and the arm it was made in."""
+    rules: str = ""
+    """The version of the rules it was made under, such as "r42"."""
 
 
 class UnknownPlacement(LookupError):
@@ -84,7 +91,7 @@ class Recommender:
     def __init__(
         self, *, catalogue: Catalogue, plugins: Plugins, model: Callable[[], Model], tokens: Tokens,
         options: ServingOptions, placements: Mapping[str, Placement], metrics: Metrics,
-        trials: Trials | None = None,
+        trials: Trials | None = None, rules: Rules | None = None,
     ) -> None:  # fmt: skip
         self.catalogue = catalogue
         self.plugins = plugins
@@ -94,6 +101,7 @@ class Recommender:
         self.allowed = AllowedItems(catalogue, options.filters)
         self.tokens = tokens
         self.trials = trials
+        self.rules = rules or Rules(catalogue, ZoneInfo("UTC"), RulesOptions())
         self._model = model
         self._board = Board()
         metrics.registry.register(PluginCollector(plugins))
@@ -109,10 +117,11 @@ class Recommender:
         *,
         dry_run: bool = False,
         seed: int | None = None,
+        rules: RuleSet | None = None,
     ) -> list[Shelf]:
         """The lists, in the order asked. `dry_run`: nobody is told, nothing is counted or remembered.
 
-        `seed` makes the answer repeatable; without it each request explores anew.
+        `seed` makes the answer repeatable; without it each request explores anew. `rules`: others than are published.
         Raises UnknownPlacement, and FilterError for a filter that cannot be read.
         """
         visitor = visitor if len(visitor.viewed) or not len(page.viewed) else _with_page(visitor, page)
@@ -121,11 +130,11 @@ class Recommender:
         for ask in asks:
             placement = self._placement(ask.placement)
             trial = self.trials.of(ask.placement, visitor.arms) if self.trials else None
-            placement = trial.placement(placement) if trial else placement
-            context = self._context(ask, placement, page, visitor, trial, now, seed)
+            placement = with_rules(trial.placement(placement)) if trial else placement
+            context = self._context(ask, placement, page, visitor, trial, now, seed, rules)
             distinct = self.options.distinct and placement.distinct
             exclude = np.concatenate((ask.exclude, shown)) if distinct and len(shown) else ask.exclude
-            shelf = self._shelf(context, placement, trial, exclude, dry_run)
+            shelf = self._shelf(context, placement, trial, exclude, rules, dry_run)
             shelves.append(shelf)
             if distinct:
                 shown = shelf.items if not len(shown) else np.concatenate((shown, shelf.items))
@@ -141,8 +150,15 @@ class Recommender:
 
     def _context(
         self, ask: Ask, placement: Placement, page: Page, visitor: Visitor, trial: Trial | None, now: float,
-        seed: int | None,
+        seed: int | None, rules: RuleSet | None,
     ) -> Context:  # fmt: skip
+        visitor = trial.visitor(visitor) if trial else visitor
+        rules_off = trial is not None and trial.arm.rules_off
+        facts = Facts(
+            now, placement.name, page.region, page.device, visitor.segments, visitor.arms, page.item, page.cart,
+            rules_off=rules_off, is_open=bool(placement.fill),
+        )  # fmt: skip
+        ruling = self.rules.ruling(facts, rules)
         limit = min(ask.limit or placement.limit, self.options.limit_at_most)
         return Context(
             now=now,
@@ -150,21 +166,30 @@ class Recommender:
             limit=limit,
             catalogue=self.catalogue,
             model=self._model(),
-            visitor=trial.visitor(visitor) if trial else visitor,
+            visitor=visitor,
             arms=visitor.arms,
-            rules_off=trial is not None and trial.arm.rules_off,
+            rules_off=rules_off,
             region=page.region,
             locale=page.locale,
             currency=page.currency,
+            device=page.device,
+            segments=visitor.segments,
+            rules=ruling,
             item=page.item,
             cart=page.cart,
             seed=secrets.randbits(63) if seed is None else seed,
-            allowed=self.allowed.of(page.region, placement.filter, ask.filter),
+            allowed=self.allowed.of(page.region, placement.filter, ask.filter, rules=ruling),
             board=self._board,
         )
 
     def _shelf(
-        self, context: Context, placement: Placement, trial: Trial | None, exclude: Ints, dry_run: bool
+        self,
+        context: Context,
+        placement: Placement,
+        trial: Trial | None,
+        exclude: Ints,
+        rules: RuleSet | None,
+        dry_run: bool,
     ) -> Shelf:
         if placement.exclude_bought and len(context.visitor.bought):
             exclude = np.concatenate((exclude, context.visitor.bought))
@@ -180,15 +205,29 @@ class Recommender:
             ranking, strategy = Ranking(), "fallback"
         reasons = reasons_of(self.plugins, ranking, context)
         model = context.model.id
-        made = Remembered(request_id, context.now, placement.name, strategy, model, placement.weights, ranking, reasons)
+        made = Remembered(
+            request_id, context.now, placement.name, strategy, model, placement.weights, ranking, reasons,
+            remembering(context, rules or self.rules.published),
+        )  # fmt: skip
         if not dry_run:
             self._answered[strategy].inc()
             self.explanations.add(made)
             self.plugins.served(context, ranking.items)
-        arm = trial.label if trial else ""
-        token = self.tokens.sign(request_id, placement.name, context.now, arm=arm, model=model)
+            self.rules.answered(context.rules, ranking.items)
+        arm, version = trial.label if trial else "", context.rules.version
+        token = self.tokens.sign(request_id, placement.name, context.now, arm=arm, model=model, rules=version)
         return Shelf(
-            request_id, token, placement.name, placement.title, strategy, ranking.items, reasons, model, made, trial
+            request_id,
+            token,
+            placement.name,
+            placement.title,
+            strategy,
+            ranking.items,
+            reasons,
+            model,
+            made,
+            trial,
+            version,
         )
 
 

@@ -41,6 +41,8 @@ class ContextOnWire(msgspec.Struct, frozen=True):
     region: Annotated[str, Meta(max_length=64)] = ""
     currency: Annotated[str, Meta(max_length=8)] = ""
     locale: Annotated[str, Meta(max_length=35)] = ""
+    device: Annotated[str, Meta(max_length=32)] = ""
+    """"phone", "tablet" or "desktop", where the page knows; rules may ask for it."""
     item: Short | None = None
     cart: Ids = []
     viewed: Ids = []
@@ -100,6 +102,7 @@ def page_of(context: ContextOnWire, catalogue: Catalogue) -> Page:
         region=context.region,
         locale=context.locale,
         currency=context.currency,
+        device=context.device,
         item=-1 if item is None else item,
         cart=numbers_of(context.cart, catalogue),
         # Newest last: what was looked at twice stands where it was looked at last.

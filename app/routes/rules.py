@@ -1,0 +1,377 @@
+"""/v1/rules: marketers write rules as a draft, look at what they would do, publish them, and take them back."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Iterator
+from contextlib import contextmanager
+from typing import TYPE_CHECKING
+
+import msgspec
+from starlette.requests import Request
+from starlette.responses import Response
+from starlette.routing import Route
+
+from app.admin.sessions import Session
+from app.problem import FieldError, Problem
+from app.problem import read_json as decode_json
+from app.routes.admin import require
+from app.routes.answers import json_response
+from app.routes.body import read_body
+from app.routes.conditional import TOLD as IF_MATCH
+from app.routes.conditional import changed_since, if_match
+from app.routes.idempotency import TOLD as ONCE
+from app.routes.idempotency import Once
+from app.routes.openapi import Operation
+from app.rules.analysis import Analysis
+from app.rules.book import NoSuchRule, NotRules, RuleChanged, RuleTaken, Unreadable, etag_of, name_of, number_of
+from app.rules.diff import Diff, diff
+from app.rules.engine import RuleSet
+from app.rules.exchange import NotToml, from_toml, to_toml
+from app.rules.model import Rule, read_rules
+from app.rules.personas import NOBODY, Persona, PersonaOnWire
+from app.rules.preview import Previewer
+from app.rules.report import Reporter
+from app.rules.schedule import moment
+from app.rules.wire import (
+    ImportedAnswer,
+    PreviewAnswer,
+    PreviewOnWire,
+    Published,
+    PublishOnWire,
+    RollbackOnWire,
+    RuleOnWire,
+    RulesAnswer,
+    RuleTold,
+    VersionAnswer,
+    VersionsAnswer,
+    VersionTold,
+)
+from app.search.search import Searcher
+from app.serving.recommend import UnknownPlacement
+from store.rules import RuleVersion
+
+if TYPE_CHECKING:
+    from app.node import Node
+
+NO_STORE = {"cache-control": "private, no-store"}
+JSON, TOML = "application/json", "application/toml"
+SHOWN_AT_MOST = 200
+WRITES = (400, 401, 403, 413, 415)
+_read_rule = msgspec.json.Decoder(RuleOnWire).decode
+_read_preview = msgspec.json.Decoder(PreviewOnWire).decode
+_read_publish = msgspec.json.Decoder(PublishOnWire).decode
+_read_rollback = msgspec.json.Decoder(RollbackOnWire).decode
+_read_persona = msgspec.json.Decoder(Persona).decode
+
+OPERATIONS = [
+    Operation("get", "/v1/rules", "The draft: every rule with its state, conflicts, warnings", answer=RulesAnswer,
+              key="marketer", problems=(401, 403, 409)),
+    Operation("post", "/v1/rules", "A new rule in the draft", RuleOnWire, RuleTold, status=201, key="marketer",
+              headers=ONCE, problems=(*WRITES, 409, 422)),
+    Operation("get", "/v1/rules/{id}", "One rule of the draft", answer=RuleTold, key="marketer",
+              problems=(401, 403, 404, 409)),
+    Operation("put", "/v1/rules/{id}", "Change a rule of the draft", RuleOnWire, RuleTold, key="marketer",
+              headers=IF_MATCH, problems=(*WRITES, 404, 409, 412, 428)),
+    Operation("delete", "/v1/rules/{id}", "Take a rule out of the draft", status=204, key="marketer",
+              headers=IF_MATCH, problems=(401, 403, 404, 409, 412, 428)),
+    Operation("post", "/v1/rules:preview", "A list before and after, for a persona", PreviewOnWire, PreviewAnswer,
+              key="marketer", problems=(*WRITES, 404, 409)),
+    Operation("post", "/v1/rules:publish", "The draft is in force with the next request", PublishOnWire, Published,
+              key="marketer", headers=IF_MATCH | ONCE, problems=(*WRITES, 409, 412, 422, 428)),
+    Operation("post", "/v1/rules:rollback", "Back to an old version, as a new one", RollbackOnWire, Published,
+              key="marketer", headers=IF_MATCH | ONCE, problems=(*WRITES, 404, 409, 412, 422, 428)),
+    Operation("post", "/v1/rules:discard", "Begin the draft anew with what is in force", answer=ImportedAnswer,
+              key="marketer", headers=IF_MATCH, problems=(401, 403, 409, 412, 428)),
+    Operation("get", "/v1/rules:export", "The draft as TOML", media=TOML, key="marketer", problems=(401, 403, 409)),
+    Operation("post", "/v1/rules:import", "Replace the draft by a TOML file", answer=ImportedAnswer, key="marketer",
+              headers=IF_MATCH, problems=(*WRITES, 409, 412, 428)),
+    Operation("get", "/v1/rules/versions", "What was published", answer=VersionsAnswer, key="marketer",
+              problems=(401, 403)),
+    Operation("get", "/v1/rules/versions/{version}", "One version with its rules", answer=VersionAnswer,
+              key="marketer", problems=(401, 403, 404, 409)),
+    Operation("get", "/v1/rules/versions/{version}/diff", "What changed from another version to this one",
+              answer=Diff, key="marketer", problems=(401, 403, 404, 409),
+              query={"against": "Version to compare with: r41, draft or published; the one before if left out"}),
+]  # fmt: skip
+
+
+def routes(node: Node) -> list[Route]:
+    desk = Desk(node)
+    return [
+        Route("/v1/rules", desk.all, methods=["GET"]),
+        Route("/v1/rules", desk.create, methods=["POST"]),
+        Route("/v1/rules:preview", desk.preview, methods=["POST"]),
+        Route("/v1/rules:publish", desk.publish, methods=["POST"]),
+        Route("/v1/rules:rollback", desk.roll_back, methods=["POST"]),
+        Route("/v1/rules:discard", desk.discard, methods=["POST"]),
+        Route("/v1/rules:export", desk.export, methods=["GET"]),
+        Route("/v1/rules:import", desk.take_in, methods=["POST"]),
+        Route("/v1/rules/versions", desk.versions, methods=["GET"]),
+        Route("/v1/rules/versions/{version}", desk.version, methods=["GET"]),
+        Route("/v1/rules/versions/{version}/diff", desk.diff, methods=["GET"]),
+        Route("/v1/rules/{id}", desk.get, methods=["GET"]),
+        Route("/v1/rules/{id}", desk.put, methods=["PUT"]),
+        Route("/v1/rules/{id}", desk.delete, methods=["DELETE"]),
+    ]
+
+
+class Desk:
+    """The handlers with what they share. Every change is in the audit log."""
+
+    def __init__(self, node: Node) -> None:
+        self._node = node
+        self._book = node.rule_book
+        self._staff = node.staff
+        self._once = Once()
+        self._reporter = Reporter(node.rule_book, node.rules, node.impact, node.plugins, node.recommender, node.clock)
+        searcher = Searcher(node.search, node.recommender, lambda: node.model, node.config.search)
+        self._previewer = Previewer(node.recommender, searcher)
+
+    # ---- the draft
+
+    async def all(self, request: Request) -> Response:
+        require(request, "marketer")
+        with as_problems():
+            answer = await self._reporter.report()
+        return json_response(answer, headers=NO_STORE | {"etag": answer.etag})
+
+    async def create(self, request: Request) -> Response:
+        session = require(request, "marketer")
+        body = await self._body(request)
+
+        async def work() -> Response:
+            told = decode_json(_read_rule, body, "Not a valid rule")
+            with as_problems():
+                made = await self._book.add(told.rule(), author=session.name, now=self._staff.now())
+                await self._staff.note(session.name, "rule added", made.id)
+                return await self._told(made.id, 201, {"location": f"/v1/rules/{made.id}"})
+
+        return await self._once.answer(request, session.name, body, work)
+
+    async def get(self, request: Request) -> Response:
+        require(request, "marketer")
+        with as_problems():
+            return await self._told(request.path_params["id"])
+
+    async def put(self, request: Request) -> Response:
+        session = require(request, "marketer")
+        etag, rule_id = if_match(request), request.path_params["id"]
+        told = decode_json(_read_rule, await self._body(request), "Not a valid rule")
+        if told.id not in ("", rule_id):
+            wrong = FieldError("/id", f"the path says '{rule_id}'; a rule keeps its id")
+            raise Problem(400, "Not a valid rule", errors=[wrong])
+        with as_problems():
+            await self._book.rule(rule_id)
+            made = await self._book.put(told.rule(rule_id), etag, author=session.name, now=self._staff.now())
+            await self._staff.note(session.name, "rule changed", made.id)
+            return await self._told(made.id)
+
+    async def delete(self, request: Request) -> Response:
+        session = require(request, "marketer")
+        etag, rule_id = if_match(request), request.path_params["id"]
+        with as_problems():
+            await self._book.remove(rule_id, etag, author=session.name, now=self._staff.now())
+        await self._staff.note(session.name, "rule removed", rule_id)
+        return Response(status_code=204)
+
+    async def discard(self, request: Request) -> Response:
+        session = require(request, "marketer")
+        with as_problems():
+            draft = await self._book.discard(_revision(request), author=session.name, now=self._staff.now())
+        await self._staff.note(session.name, "rules draft discarded", name_of(draft.based_on))
+        etag = etag_of(draft.revision)
+        return json_response(ImportedAnswer(etag, len(read_rules(draft.body))), headers=NO_STORE | {"etag": etag})
+
+    async def export(self, request: Request) -> Response:
+        require(request, "marketer")
+        with as_problems():
+            draft, rules = await self._book.draft()
+        headers = NO_STORE | {
+            "etag": etag_of(draft.revision),
+            "content-disposition": 'attachment; filename="rules.toml"',
+        }
+        return Response(to_toml(rules), headers=headers, media_type=TOML)
+
+    async def take_in(self, request: Request) -> Response:
+        session = require(request, "marketer")
+        revision, body = _revision(request), await self._body(request, TOML)
+        try:
+            rules = from_toml(body.decode())
+        except NotToml as error:
+            raise Problem(400, "Not valid rules", str(error), errors=error.problems) from None
+        except UnicodeDecodeError:
+            raise Problem(400, "Not valid rules", "its text is not UTF-8") from None
+        with as_problems():
+            draft = await self._book.replace(rules, revision, author=session.name, now=self._staff.now())
+        await self._staff.note(session.name, "rules imported", f"{len(rules)} rules")
+        etag = etag_of(draft.revision)
+        return json_response(ImportedAnswer(etag, len(rules)), headers=NO_STORE | {"etag": etag})
+
+    # ---- what is in force
+
+    async def publish(self, request: Request) -> Response:
+        session = require(request, "marketer")
+        revision, body = _revision(request), await self._body(request)
+
+        async def work() -> Response:
+            told = decode_json(_read_publish, body) if body.strip() else PublishOnWire()
+            with as_problems():
+                made = await self._book.publish(revision, author=session.name, now=self._staff.now(), note=told.note)
+            return await self._published(session, "rules published", made)
+
+        return await self._once.answer(request, session.name, body, work)
+
+    async def roll_back(self, request: Request) -> Response:
+        session = require(request, "marketer")
+        revision, body = _revision(request), await self._body(request)
+
+        async def work() -> Response:
+            told = decode_json(_read_rollback, body)
+            with as_problems():
+                made, kept = await self._book.roll_back(
+                    number_of(told.to), revision, author=session.name, now=self._staff.now()
+                )
+            return await self._published(session, f"rules rolled back to {told.to}", made, kept)
+
+        return await self._once.answer(request, session.name, body, work)
+
+    async def versions(self, request: Request) -> Response:
+        require(request, "marketer")
+        found = await self._book.store.versions(SHOWN_AT_MOST)
+        return json_response(VersionsAnswer([_version_told(each) for each in found]), headers=NO_STORE)
+
+    async def version(self, request: Request) -> Response:
+        require(request, "marketer")
+        with as_problems():
+            found = await self._book.version(number_of(request.path_params["version"]))
+            return json_response(VersionAnswer(_version_told(found), _readable(found)), headers=NO_STORE)
+
+    async def diff(self, request: Request) -> Response:
+        require(request, "marketer")
+        name = request.path_params["version"]
+        with as_problems():
+            before = request.query_params.get("against", "") or await self._before(name)
+            first, second = await self._rules_of(before), await self._rules_of(name)
+            return json_response(diff(first, second, (before, name)), headers=NO_STORE)
+
+    # ---- looking
+
+    async def preview(self, request: Request) -> Response:
+        require(request, "marketer")
+        told = decode_json(_read_preview, await self._body(request))
+        persona = await self._persona(told)
+        node, now = self._node, self._node.clock.now()
+        if told.at:
+            try:
+                now = moment(told.at, node.rules.zone, end_of_day=False)
+            except (ValueError, OverflowError) as error:
+                raise Problem(400, "Not a valid request", errors=[FieldError("/at", str(error))]) from None
+        with as_problems():
+            before, after = await self._rule_set(told.before), await self._rule_set(told.after)
+        try:
+            answer = self._previewer.preview(told, persona, before, after, now)
+        except UnknownPlacement as unknown:
+            raise Problem(404, "No such placement", str(unknown)) from None
+        return json_response(answer, headers=NO_STORE)
+
+    async def _persona(self, told: PreviewOnWire) -> PersonaOnWire:
+        if told.persona is None:
+            return told.visitor or NOBODY
+        for name, body in await self._book.store.personas():
+            if name == told.persona:
+                return _read_persona(body)
+        raise Problem(404, "No such persona", f"there is no persona '{told.persona}'; GET /v1/personas lists them")
+
+    async def _rule_set(self, name: str) -> RuleSet:
+        rules = self._node.rules
+        if name == "published":
+            return rules.published
+        return await asyncio.to_thread(rules.set_of, name, await self._rules_of(name))
+
+    async def _rules_of(self, name: str) -> list[Rule]:
+        """Raises NoSuchRule, Unreadable."""
+        if name == "draft":
+            return (await self._book.draft())[1]
+        if name == "none":
+            return []
+        if name == "published":
+            latest = await self._book.store.latest()
+            return [] if latest is None else _readable(latest)
+        return _readable(await self._book.version(number_of(name)))
+
+    async def _before(self, name: str) -> str:
+        """What a version is compared with where nobody says."""
+        if name in ("draft", "published", "none"):
+            return "published"
+        older = [
+            each.number for each in await self._book.store.versions(SHOWN_AT_MOST) if each.number < number_of(name)
+        ]
+        return name_of(older[0]) if older else "none"
+
+    # ---- how
+
+    async def _body(self, request: Request, media: str = JSON) -> bytes:
+        """Raises Problem 415 for what a form of another site could send, 413."""
+        body = await read_body(request, self._node.config.rules.body_bytes)
+        if body and request.headers.get("content-type", "").partition(";")[0].strip().lower() != media:
+            raise Problem(415, "Unsupported content", f"send {media}")
+        return body
+
+    async def _told(self, rule_id: str, status: int = 200, headers: dict[str, str] | None = None) -> Response:
+        answer = await self._reporter.report()
+        found = next((each for each in answer.rules if each.rule.id == rule_id), None)
+        if found is None:
+            raise NoSuchRule(f"there is no rule '{rule_id[:64]}' in the draft")
+        return json_response(found, status, NO_STORE | {"etag": found.etag} | (headers or {}))
+
+    async def _published(self, session: Session, action: str, made: RuleVersion, kept: bool = False) -> Response:
+        await self._staff.note(session.name, action, name_of(made.number))
+        look: Analysis = await self._reporter.look(read_rules(made.body))
+        etag = etag_of((await self._book.store.draft()).revision)
+        answer = Published(name_of(made.number), etag, kept, look.conflicts, look.starving)
+        return json_response(answer, headers=NO_STORE | {"etag": etag})
+
+
+@contextmanager
+def as_problems() -> Iterator[None]:
+    """What the book refuses, as what a client is told."""
+    try:
+        yield
+    except RuleChanged as changed:
+        raise changed_since(changed.etag) from None
+    except NoSuchRule as missing:
+        raise Problem(404, "No such rule or version", str(missing)) from None
+    except RuleTaken as taken:
+        raise Problem(409, "The id is taken", str(taken)) from None
+    except Unreadable as damaged:
+        raise Problem(409, "Damaged", str(damaged)) from None
+    except NotRules as wrong:
+        first = wrong.problems[0]
+        raise Problem(400, "Not a valid rule", first.detail, errors=wrong.problems) from None
+
+
+def _revision(request: Request) -> int:
+    """The draft's revision that the request has read. Raises Problem 428, 412."""
+    etag = if_match(request)
+    told = etag.strip('"').removeprefix("d")
+    if not (told.isascii() and told.isdecimal() and len(told) < 16):
+        raise changed_since("")
+    return int(told)
+
+
+def _readable(version: RuleVersion) -> list[Rule]:
+    try:
+        return read_rules(version.body)
+    except (msgspec.DecodeError, UnicodeDecodeError) as error:
+        raise Unreadable(f"{name_of(version.number)} cannot be read ({error})") from None
+
+
+def _version_told(version: RuleVersion) -> VersionTold:
+    try:
+        count = len(read_rules(version.body))
+    except (msgspec.DecodeError, UnicodeDecodeError):
+        count = -1
+    return VersionTold(
+        name_of(version.number), version.author, version.at, version.note, name_of(version.copy_of), count
+    )

@@ -1,0 +1,116 @@
+"""The marketer's rules that hold for one request, as plugins see them: what may be shown, what is moved, what stands
+where.
+
+Rules are selected and compiled by the application (app/rules); `Context.rules` carries them to the plugins that apply
+them: rule_filters, rule_boosts, rule_pins and rule_hold. The order is fixed: filter, boost and bury, pin by id, pin by
+attribute, diversity; then pins that are hard take back their places.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Hashable
+from dataclasses import dataclass, field
+from typing import NamedTuple
+
+import numpy as np
+
+from store.records import Floats, Ints, Mask
+
+RULES_PROPOSE = ("rule_boosts", "rule_pins")
+RULES_FIRST, RULES_LAST = "rule_pins", "rule_hold"
+"""The plugins that take part in every placement, whatever its configuration names, and in searches."""
+RULE_SCORE = "rule_boosts"
+
+
+class Boost(NamedTuple):
+    """One rule that moves what it names: up by a positive strength, down by a negative one."""
+
+    rule: int
+    """Place of the rule in its version; the application knows its name."""
+    strength: float
+    """-1..1; 1 counts as much as all scores of the placement together."""
+    mask: Mask
+    """What it names, [catalogue.size]."""
+    brings: bool
+    """Whether it also proposes what it names: it was written for this very placement."""
+
+
+class Pin(NamedTuple):
+    """One slot a rule asks for: for an item by its number, or for the best-ranked item of those it names."""
+
+    rule: int
+    slot: int
+    """From 0."""
+    item: int
+    """-1 where the pin names items by an expression, or an id that the catalogue does not know."""
+    mask: Mask | None
+    """What it names, [catalogue.size]; None for a pin by id."""
+    hard: bool
+    """Keeps its slot whatever arranges the list afterwards, and brings its item in; a soft one does neither."""
+    brings: bool
+    item_id: str = ""
+
+
+class Placed(NamedTuple):
+    """Where a pin put an item."""
+
+    pin: Pin
+    slot: int
+
+
+@dataclass(eq=False, slots=True)
+class Ruling:
+    """The rules of one request. All but `placed` is given; `placed` is noted by whoever pins."""
+
+    version: str = ""
+    """Such as "r42"; empty where nothing was published."""
+    problem: str = ""
+    """Why the rules cannot be asked: then nothing is sure to pass them."""
+    kept: Mask | None = None
+    """What the filters let through, [catalogue.size]; None without filters."""
+    boosts: tuple[Boost, ...] = ()
+    boosted: Floats | None = None
+    """The sum of all boosts by item, [catalogue.size]; None where they are few enough to be asked one by one."""
+    pins: tuple[Pin, ...] = ()
+    """By id first, then by attribute; within each the higher priority first."""
+    selected: int = 0
+    """The rules that hold, a bit for each place in the version."""
+    key: Hashable = None
+    """Equal for requests of which the same rules of the same version hold."""
+    placed: dict[int, Placed] = field(default_factory=dict)
+    """Item number -> where its pin put it."""
+
+    def strength(self, items: Ints) -> Floats | None:
+        """What the boosts add up to for these items, within -1..1; None where no rule boosts anything."""
+        if self.boosted is not None:
+            return self.boosted.take(items)
+        if not self.boosts:
+            return None
+        total = np.zeros(len(items), np.float32)
+        for boost in self.boosts:
+            total += boost.mask.take(items) * np.float32(boost.strength)
+        return total if len(self.boosts) == 1 else np.clip(total, -1, 1)
+
+    def held(self) -> frozenset[int]:
+        """The items that hard pins have placed."""
+        if not self.placed:
+            return frozenset()
+        return frozenset(item for item, placed in self.placed.items() if placed.pin.hard)
+
+
+def in_slots(order: list[int], slots: dict[int, int]) -> list[int]:
+    """`order` with some of its entries in slots of their own (slot -> entry), the others around them as they were.
+
+    A slot behind the list's end is its end.
+    """
+    placed = set(slots.values())
+    rest = iter([entry for entry in order if entry not in placed])
+    found: list[int] = []
+    for slot in sorted(slots):
+        while len(found) < slot:
+            following = next(rest, None)
+            if following is None:
+                break
+            found.append(following)
+        found.append(slots[slot])
+    return [*found, *rest]
