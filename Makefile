@@ -98,10 +98,10 @@ $(STAMPS)/dev: requirements-dev.lock $(STAMPS)/project
 	@$(INSTALL) -r requirements-dev.lock
 	@touch $@
 
-# ---- the beacon, the widget and the demo shop's scripts
+# ---- the scripts and styles of beacon, widget, demo shop and console
 
 $(STAMPS)/node: package.json package-lock.json .npmrc $(STAMPS)/build
-	@echo "installing esbuild and terser"
+	@echo "installing esbuild, terser, htmx, the console's typeface and axe"
 	@$(NODE) npm ci --ignore-scripts --loglevel=error >/dev/null
 	@touch $@
 

@@ -118,6 +118,8 @@ class Node:
     erasures: Erasures
     recommender: Recommender
     feeds: FeedIntake
+    started: float
+    """When it was opened, epoch seconds of the wall's clock."""
     stalled: dict[str, str]
     """Job -> what is wrong with it, empty when nothing is."""
 
@@ -151,6 +153,7 @@ async def open_node(config: Config, config_path: Path) -> AsyncIterator[Node]:
     node.folder = config_path.parent / config.node.data
     node.metrics = Metrics()
     node.stalled = {}
+    node.started = open_clock("wall").now()
     node.sweeps = Sweeps(config.retention.sweep_minutes, node.metrics)
     node.gatekeeper = Gatekeeper(config.consent)
     node.plugins = configured_plugins(config, config_path)

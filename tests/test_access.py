@@ -15,6 +15,7 @@ from app.node import Node
 from app.routes import OPERATIONS, create_app
 from app.routes.admin import CONFIRM, CSRF_HEADER
 from store.accounts import ROLE_NAMES
+from tests.console_doors import ACTS, FORM, PAGES
 from tests.open_shop import ANON, ITEMS, open_shop
 from tests.signed_in import headers_of
 
@@ -128,6 +129,16 @@ MATRIX: dict[str, Door] = {
     "GET /readyz": Door(EVERYONE),
     "GET /metrics": Door(EVERYONE),
     "GET /openapi.json": Door(EVERYONE),
+    "GET /console": Door(EVERYONE),
+    "GET /console/sign-in": Door(EVERYONE),
+    "POST /console/sign-in": Door(EVERYONE, "staff_name=nobody", media=FORM),
+    "GET /console/{rest:path}": Door(ROLES, path="/console/none"),
+    **{f"GET /console{page.template or '/'}": Door(page.may, path=page.address) for page in PAGES},
+    **{f"GET /console{page.twin or f'{page.template}.json'}": Door(page.may, path=page.json) for page in PAGES},
+    **{
+        f"POST /console{act.template}": Door(act.may, act.body, act.address, FORM, confirmed=act.confirmed)
+        for act in ACTS
+    },
     "GET an asset": Door(EVERYONE, path="/pz.js"),
     "GET /demo": Door(EVERYONE),
     "GET /demo/": Door(EVERYONE),
@@ -145,7 +156,7 @@ MATRIX: dict[str, Door] = {
 }
 ACTION = re.compile(r"(?<=}):\w+$")
 """Several actions of one route, such as /v1/privacy/requests/{id}:execute."""
-ASSET = re.compile(r"/[\w-]+(\.[0-9a-f]{12})?\.(js|css|svg)")
+ASSET = re.compile(r"/[\w-]+(\.[0-9a-f]{12})?\.(js|css|svg|woff2|txt)")
 
 
 @dataclass(frozen=True)

@@ -1,4 +1,4 @@
-/* Bundles the scripts the shop's pages load into web/dist and refuses to let them grow: `node web/build.mjs`. */
+/* Bundles the scripts and styles that the shop's pages and the console load into web/dist and refuses to let them grow: `node web/build.mjs`. */
 import { createHash } from 'node:crypto';
 import { mkdir, readFile, writeFile } from 'node:fs/promises';
 import { dirname, join } from 'node:path';
@@ -17,8 +17,19 @@ const SCRIPTS = [
   { name: 'pz-all.js', sources: ['beacon.js', 'widget.js'], budget: 5500 },
   { name: 'demo.js', sources: ['demo/shop.js'], budget: 8000 },
 ];
+// The console's, as modules: htmx is bundled in, and terser's unsafe shortcuts are not for code that is not ours.
+const MODULES = [{ name: 'console.js', source: 'console/main.js', budget: 30000 }];
 const COPIES = [{ name: 'icon.svg', source: 'demo/icon.svg', budget: 1000 }];
-const STYLES = [{ name: 'demo.css', source: 'demo/shop.css', budget: 12000 }];
+const STYLES = [
+  { name: 'demo.css', source: 'demo/shop.css', budget: 12000 },
+  { name: 'console.css', source: 'console/console.css', budget: 12000 },
+];
+// The typeface of the console and the licence that has to come with it; a font is compressed already.
+const INTER = join(web, '../node_modules/@fontsource-variable/inter');
+const FILES = [
+  { name: 'inter.woff2', source: join(INTER, 'files/inter-latin-wght-normal.woff2'), budget: 50000 },
+  { name: 'inter-license.txt', source: join(INTER, 'LICENSE'), budget: 3000 },
+];
 
 /** One classic script, ES2020, ASCII only. */
 async function script(sources) {
@@ -40,24 +51,40 @@ async function script(sources) {
   return result.code + '\n';
 }
 
+async function module(source) {
+  const built = await esbuild.build({
+    entryPoints: [join(web, source)], bundle: true, minify: true, write: false, format: 'esm', target: 'es2022', charset: 'ascii', legalComments: 'none',
+  });
+  return built.outputFiles[0].text;
+}
+
+function hashed(name, content) {
+  const hash = createHash('sha256').update(content).digest('hex').slice(0, 12);
+  const dot = name.lastIndexOf('.');
+  return `${name.slice(0, dot)}.${hash}${name.slice(dot)}`;
+}
+
+/** Minified; `url(name)` of a file that is built too becomes its lasting name. */
 async function style(source) {
-  const css = await readFile(join(web, source), 'utf8');
+  const told = await readFile(join(web, source), 'utf8');
+  const css = FILES.reduce((text, file) => text.replaceAll(`url(${file.name})`, `url(/${hashed(file.name, file.text)})`), told);
   return (await esbuild.transform(css, { loader: 'css', minify: true, charset: 'ascii' })).code;
 }
 
+for (const file of FILES) file.text = await readFile(file.source);
 const outputs = [
   ...(await Promise.all(SCRIPTS.map(async (s) => ({ ...s, text: await script(s.sources) })))),
+  ...(await Promise.all(MODULES.map(async (s) => ({ ...s, text: await module(s.source) })))),
   ...(await Promise.all(COPIES.map(async (s) => ({ ...s, text: await readFile(join(web, s.source), 'utf8') })))),
   ...(await Promise.all(STYLES.map(async (s) => ({ ...s, text: await style(s.source) })))),
+  ...FILES,
 ].map((output) => ({ ...output, bytes: gzipSync(output.text, { level: 9 }).length }));
 
 const dist = join(web, 'dist');
 await mkdir(dist, { recursive: true });
 const manifest = {};
 for (const { name, text } of outputs) {
-  const hash = createHash('sha256').update(text).digest('hex').slice(0, 12);
-  const dot = name.lastIndexOf('.');
-  manifest[name] = `${name.slice(0, dot)}.${hash}${name.slice(dot)}`;
+  manifest[name] = hashed(name, text);
   await writeFile(join(dist, name), text);
 }
 await writeFile(join(dist, 'manifest.json'), JSON.stringify(manifest, null, 2) + '\n');
@@ -65,7 +92,7 @@ await writeFile(join(dist, 'manifest.json'), JSON.stringify(manifest, null, 2) +
 const over = outputs.filter(({ bytes, budget }) => bytes > budget);
 console.log(
   outputs
-    .map(({ name, bytes, budget }) => `${name.padEnd(12)} ${String(bytes).padStart(6)} bytes gzip -9   budget ${String(budget).padStart(6)}`)
+    .map(({ name, bytes, budget }) => `${name.padEnd(18)} ${String(bytes).padStart(6)} bytes gzip -9   budget ${String(budget).padStart(6)}`)
     .join('\n'),
 );
 if (over.length) {

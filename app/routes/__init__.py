@@ -100,14 +100,16 @@ def create_app(node: Node) -> Starlette:
 
 
 def _page_routes(node: Node) -> list[BaseRoute]:
-    """Scripts for storefronts, and the demo shop where it is switched on. Unbuilt assets only switch these off."""
+    """Scripts for storefronts, the console, and the demo shop where it is on. Unbuilt assets only switch these off."""
     try:
         assets = load_assets()
     except AssetsMissing:
         if node.config.server.demo:
             raise
         return []
-    routes: list[BaseRoute] = list(asset_routes(assets))
+    from app.console.routes import console_routes  # it stands on the API's modules
+
+    routes: list[BaseRoute] = [*asset_routes(assets), *console_routes(node, assets)]
     if node.config.server.demo:
         routes += demo_routes(storefront_of(node, assets))
     return routes

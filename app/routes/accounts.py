@@ -20,6 +20,7 @@ from store.accounts import EVERY_ROLE, Account, NameTaken, Role, names_of, roles
 from store.audit import AuditEntry
 
 if TYPE_CHECKING:
+    from app.admin.staff import Staff
     from app.node import Node
 
 PAGE = 100
@@ -102,35 +103,18 @@ class Handlers:
     async def add(self, request: Request) -> Response:
         session = require(request, "operator", confirmed=True)
         told = await read_json(request, AccountOnWire)
-        roles, kept = self._roles(told.roles), await self._kept(told.password, told.name)
-        try:
-            await self._staff.accounts.add(told.name, roles, kept, self._staff.now())
-        except NameTaken:
-            raise Problem(409, "There is such an account", f"'{told.name}' exists; choose another name") from None
-        await self._staff.note(session.name, "account added", told.name, f"done: {', '.join(told.roles)}")
-        return json_response(_answer(self._account(told.name)), 201)
+        return json_response(_answer(await add_account(self._staff, session.name, told)), 201)
 
     async def change(self, request: Request) -> Response:
         session = require(request, "operator", confirmed=True)
         told = await read_json(request, ChangeOnWire)
-        account = self._account(request.path_params["name"])
-        roles = None if told.roles is None else self._roles(told.roles)
-        if roles is not None and not roles & Role.OPERATOR:
-            self._keep_an_operator(account)
-        kept = None if told.password is None else await self._kept(told.password, account.name)
-        await self._staff.accounts.change(account.name, roles=roles, password=kept)
-        if roles is not None:
-            await self._staff.note(session.name, "roles changed", account.name, f"done: {', '.join(names_of(roles))}")
-        if kept is not None:
-            await self._staff.note(session.name, "password changed", account.name)
-        return json_response(_answer(self._account(account.name)))
+        return json_response(
+            _answer(await change_account(self._staff, session.name, request.path_params["name"], told))
+        )
 
     async def remove(self, request: Request) -> Response:
         session = require(request, "operator", confirmed=True)
-        account = self._account(request.path_params["name"])
-        self._keep_an_operator(account)
-        await self._staff.accounts.remove(account.name)
-        await self._staff.note(session.name, "account removed", account.name)
+        await remove_account(self._staff, session.name, request.path_params["name"])
         return Response(status_code=204)
 
     async def audit(self, request: Request) -> Response:
@@ -142,29 +126,68 @@ class Handlers:
         more = str(found[PAGE - 1].seq) if len(found) > PAGE else ""
         return json_response(AuditAnswer(found[:PAGE], more))
 
-    def _account(self, name: str) -> Account:
-        account = self._staff.accounts.get(name)
-        if account is None:
-            raise Problem(404, "No such account", "GET /v1/admin/users lists them")
-        return account
 
-    def _keep_an_operator(self, without: Account) -> None:
-        others = [each for each in self._staff.accounts.all() if each.id != without.id]
-        if not any(each.roles & Role.OPERATOR for each in others):
-            raise Problem(409, "The last operator stays", "nobody could change accounts any more; add another first")
+async def add_account(staff: Staff, actor: str, told: AccountOnWire) -> Account:
+    """A new account. Raises Problem 400 for a role or password that is none, 409 for a name that is taken."""
+    roles, kept = _roles(told.roles), await _kept(staff, told.password, told.name)
+    try:
+        await staff.accounts.add(told.name, roles, kept, staff.now())
+    except NameTaken:
+        raise Problem(409, "There is such an account", f"'{told.name}' exists; choose another name") from None
+    await staff.note(actor, "account added", told.name, f"done: {', '.join(told.roles)}")
+    return account_named(staff, told.name)
 
-    def _roles(self, names: list[str]) -> Role:
-        try:
-            return roles_named(names)
-        except KeyError as unknown:
-            known = ", ".join(names_of(EVERY_ROLE))
-            detail = f"there is no role {unknown}; there are {known}"
-            raise Problem(400, "Not a role", errors=[FieldError("/roles", detail)]) from None
 
-    async def _kept(self, password: str, name: str) -> str:
-        if against := objection(password, name, self._staff.options.password_letters):
-            raise Problem(400, "Not a good password", errors=[FieldError("/password", against)])
-        return await self._staff.stored(password)
+async def change_account(staff: Staff, actor: str, name: str, told: ChangeOnWire) -> Account:
+    """Other roles or another password; the account is signed out. Raises Problem 400, 404, 409."""
+    account = account_named(staff, name)
+    roles = None if told.roles is None else _roles(told.roles)
+    if roles is not None and not roles & Role.OPERATOR:
+        _keep_an_operator(staff, account)
+    kept = None if told.password is None else await _kept(staff, told.password, account.name)
+    await staff.accounts.change(account.name, roles=roles, password=kept)
+    if roles is not None:
+        await staff.note(actor, "roles changed", account.name, f"done: {', '.join(names_of(roles))}")
+    if kept is not None:
+        await staff.note(actor, "password changed", account.name)
+    return account_named(staff, name)
+
+
+async def remove_account(staff: Staff, actor: str, name: str) -> None:
+    """Raises Problem 404, and 409 for the last operator."""
+    account = account_named(staff, name)
+    _keep_an_operator(staff, account)
+    await staff.accounts.remove(account.name)
+    await staff.note(actor, "account removed", account.name)
+
+
+def account_named(staff: Staff, name: str) -> Account:
+    """Raises Problem 404."""
+    account = staff.accounts.get(name)
+    if account is None:
+        raise Problem(404, "No such account", "GET /v1/admin/users lists them")
+    return account
+
+
+def _keep_an_operator(staff: Staff, without: Account) -> None:
+    others = [each for each in staff.accounts.all() if each.id != without.id]
+    if not any(each.roles & Role.OPERATOR for each in others):
+        raise Problem(409, "The last operator stays", "nobody could change accounts any more; add another first")
+
+
+def _roles(names: list[str]) -> Role:
+    try:
+        return roles_named(names)
+    except KeyError as unknown:
+        known = ", ".join(names_of(EVERY_ROLE))
+        detail = f"there is no role {unknown}; there are {known}"
+        raise Problem(400, "Not a role", errors=[FieldError("/roles", detail)]) from None
+
+
+async def _kept(staff: Staff, password: str, name: str) -> str:
+    if against := objection(password, name, staff.options.password_letters):
+        raise Problem(400, "Not a good password", errors=[FieldError("/password", against)])
+    return await staff.stored(password)
 
 
 def _answer(account: Account) -> AccountAnswer:

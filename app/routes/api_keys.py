@@ -20,7 +20,9 @@ from app.routes.sign_in import read_json
 from store.api_keys import ApiKey
 
 if TYPE_CHECKING:
+    from app.admin.staff import Staff
     from app.node import Node
+    from store.keys import KeyRing
 
 Origin = Annotated[str, Meta(pattern=r"^https?://[^/?#\s]+\Z", description="An origin such as https://shop.example")]
 _MOST = 1_000
@@ -85,33 +87,43 @@ class Handlers:
 
     async def create(self, request: Request) -> Response:
         session = require(request, "operator", confirmed=True)
-        told = await read_json(request, KeyOnWire)
-        if told.kind == "server" and (told.origins or told.events):
-            raise Problem(400, "Not a valid key", "a server key is for the shop's server: it has no origins or events")
-        unknown = [
-            FieldError(f"/events/{place}", f"no such event{suggest(name, EVENT_NAMES)}")
-            for place, name in enumerate(told.events)
-            if name not in EVENT_NAMES
-        ]
-        if unknown:
-            raise Problem(400, "Not a valid key", errors=unknown)
-        if len(self._keys.api_keys()) >= _MOST:
-            raise Problem(409, "Too many keys", f"there are {_MOST}; revoke some")
-        text = await self._keys.create_api_key(told.kind, told.origins, told.events, now=self._staff.now())
-        key = self._keys.check(text)
-        assert key is not None
-        await self._staff.note(session.name, "key created", f"{key.kind} key {key.id}")
+        key, text = await make_key(self._keys, self._staff, session.name, await read_json(request, KeyOnWire))
         return json_response(_answer(key, text), 201)
 
     async def revoke(self, request: Request) -> Response:
         session = require(request, "operator", confirmed=True)
-        told = request.path_params["id"]
-        found = next((key for key in self._keys.api_keys() if str(key.id) == told), None)
-        if found is None:
-            raise Problem(404, "No such key", "GET /v1/keys lists them")
-        await self._keys.revoke_api_key(found.id)
-        await self._staff.note(session.name, "key revoked", f"{found.kind} key {found.id}")
+        await revoke_key(self._keys, self._staff, session.name, request.path_params["id"])
         return Response(status_code=204)
+
+
+async def make_key(keys: KeyRing, staff: Staff, actor: str, told: KeyOnWire) -> tuple[ApiKey, str]:
+    """A new key and its text, which is told only now. Raises Problem 400 and 409."""
+    if told.kind == "server" and (told.origins or told.events):
+        raise Problem(400, "Not a valid key", "a server key is for the shop's server: it has no origins or events")
+    unknown = [
+        FieldError(f"/events/{place}", f"no such event{suggest(name, EVENT_NAMES)}")
+        for place, name in enumerate(told.events)
+        if name not in EVENT_NAMES
+    ]
+    if unknown:
+        raise Problem(400, "Not a valid key", errors=unknown)
+    if len(keys.api_keys()) >= _MOST:
+        raise Problem(409, "Too many keys", f"there are {_MOST}; revoke some")
+    text = await keys.create_api_key(told.kind, told.origins, told.events, now=staff.now())
+    key = keys.check(text)
+    assert key is not None
+    await staff.note(actor, "key created", f"{key.kind} key {key.id}")
+    return key, text
+
+
+async def revoke_key(keys: KeyRing, staff: Staff, actor: str, told: str) -> ApiKey:
+    """The key of that number is none from now on. Raises Problem 404."""
+    found = next((key for key in keys.api_keys() if str(key.id) == told), None)
+    if found is None:
+        raise Problem(404, "No such key", "GET /v1/keys lists them")
+    await keys.revoke_api_key(found.id)
+    await staff.note(actor, "key revoked", f"{found.kind} key {found.id}")
+    return found
 
 
 def _answer(key: ApiKey, text: str = "") -> KeyAnswer:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Awaitable, Callable
 from typing import TYPE_CHECKING, Any
 
 import msgspec
@@ -63,7 +64,6 @@ class Executed(msgspec.Struct, frozen=True):
 
 
 _DECODER = msgspec.json.Decoder(RequestOnWire)
-_ACTIONS = "acknowledge, extend, preview, execute"
 OPERATIONS = [
     Operation("get", "/v1/privacy/requests", "Open and answered requests", answer=RequestList, key="privacy",
               problems=(401, 403)),
@@ -136,40 +136,52 @@ class Desk:
 
     async def act(self, request: Request) -> Response:
         number, _, action = request.path_params["id"].partition(":")
-        acts = {"acknowledge": self._acknowledge, "extend": self._extend, "preview": self._preview,
-                "execute": self._execute}  # fmt: skip
-        if action not in acts:
-            raise Problem(404, "No such action", f"there are {_ACTIONS}")
-        session = require(request, "privacy", confirmed=action in ("preview", "execute"))
-        row = find_request(self._node, number)
-        answer = await acts[action](row)
-        await staff_of(request).note(session.name, f"{row.kind} request: {action}", f"{row.id:016x}")
+        if action not in ACTS:
+            raise Problem(404, "No such action", f"there are {', '.join(ACTS)}")
+        session = require(request, "privacy", confirmed=action in CONFIRMED)
+        answer = await act_on(self._node, session.name, find_request(self._node, number), action)
         return json_response(answer, headers=NO_STORE)
 
-    async def _acknowledge(self, row: RequestRow) -> PrivacyRequest:
-        return described(self._node, await acknowledge(self._node, row))
 
-    async def _extend(self, row: RequestRow) -> PrivacyRequest:
-        return described(self._node, await extend(self._node, row))
+async def act_on(node: Node, actor: str, row: RequestRow, action: str) -> PrivacyRequest | Preview | Executed:
+    """One of ACTS, written down in the audit log. Raises Problem 409 for a request that is answered already."""
+    answer = await ACTS[action](node, row)
+    await node.staff.note(actor, f"{row.kind} request: {action}", f"{row.id:016x}")
+    return answer
 
-    async def _preview(self, row: RequestRow) -> Preview:
-        held = await find_held(self._node, subject_of(self._node, row))
-        counts = [
-            HeldCount(each.file, each.table, each.categories, each.purposes, each.kept_for, len(each.rows))
-            for each in tables_of(held)
-        ]
-        return Preview(described(self._node, row), held.known, counts)
 
-    async def _execute(self, row: RequestRow) -> Executed:
-        node = self._node
-        ids = subject_of(node, row)
-        if row.kind == "erasure":
-            await node.erasures.erase(ids, row)
-            return Executed(described(node, node.requests.get(row.id) or row))
-        if row.kind in ("access", "export"):
-            held = await find_held(node, ids)
-            tables = tables_of(held)
-            did = {"handed out": {f"{each.file}/{each.table}": len(each.rows) for each in tables}}
-            closed = await close(node, row, did)
-            return Executed(described(node, closed), tables, consent_in_force(held), receipts_of(held))
-        return Executed(described(node, await close(node, row, await object_or_pause(node, row))))
+async def _acknowledge(node: Node, row: RequestRow) -> PrivacyRequest:
+    return described(node, await acknowledge(node, row))
+
+
+async def _extend(node: Node, row: RequestRow) -> PrivacyRequest:
+    return described(node, await extend(node, row))
+
+
+async def _preview(node: Node, row: RequestRow) -> Preview:
+    held = await find_held(node, subject_of(node, row))
+    counts = [
+        HeldCount(each.file, each.table, each.categories, each.purposes, each.kept_for, len(each.rows))
+        for each in tables_of(held)
+    ]
+    return Preview(described(node, row), held.known, counts)
+
+
+async def _execute(node: Node, row: RequestRow) -> Executed:
+    ids = subject_of(node, row)
+    if row.kind == "erasure":
+        await node.erasures.erase(ids, row)
+        return Executed(described(node, node.requests.get(row.id) or row))
+    if row.kind in ("access", "export"):
+        held = await find_held(node, ids)
+        tables = tables_of(held)
+        did = {"handed out": {f"{each.file}/{each.table}": len(each.rows) for each in tables}}
+        closed = await close(node, row, did)
+        return Executed(described(node, closed), tables, consent_in_force(held), receipts_of(held))
+    return Executed(described(node, await close(node, row, await object_or_pause(node, row))))
+
+
+Act = Callable[["Node", RequestRow], Awaitable[PrivacyRequest | Preview | Executed]]
+ACTS: dict[str, Act] = {"acknowledge": _acknowledge, "extend": _extend, "preview": _preview, "execute": _execute}
+CONFIRMED = ("preview", "execute")
+"""Acts that want the password entered again."""

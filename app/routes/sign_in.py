@@ -22,6 +22,7 @@ from app.routes.openapi import Operation
 from store.accounts import names_of
 
 if TYPE_CHECKING:
+    from app.admin.staff import Staff
     from app.node import Node
 
 MOST_BYTES = 4_096
@@ -123,11 +124,8 @@ class Handlers:
         """Every session of the account is over, this one too."""
         session = require(request)
         told = await read_json(request, NewPassword)
-        if against := objection(told.new, session.name, self._staff.options.password_letters):
-            raise Problem(400, "Not a good password", errors=[FieldError("/new", against)])
         await self._check(session, told.password, request)
-        await self._staff.accounts.change(session.name, password=await self._staff.stored(told.new))
-        await self._staff.note(session.name, "password changed", session.name)
+        await change_password(self._staff, session.name, told.new)
         return Response(status_code=204)
 
     async def _check(self, session: Session, password: str, request: Request) -> None:
@@ -145,6 +143,14 @@ class Handlers:
     def _address(self, request: Request) -> str:
         peer = request.client.host if request.client else ""
         return client_address(peer, request.headers.get("x-forwarded-for", ""), self._proxies)
+
+
+async def change_password(staff: Staff, name: str, new: str) -> None:
+    """Another password for one's own account; every session of it is over. Raises Problem 400 for a bad one."""
+    if against := objection(new, name, staff.options.password_letters):
+        raise Problem(400, "Not a good password", errors=[FieldError("/new", against)])
+    await staff.accounts.change(name, password=await staff.stored(new))
+    await staff.note(name, "password changed", name)
 
 
 async def read_json(request: Request, kind: type[T]) -> T:

@@ -10,6 +10,7 @@ import dataclasses
 from collections import OrderedDict
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
+from itertools import islice
 
 import msgspec
 import numpy as np
@@ -189,6 +190,11 @@ class Explanations:
         """The list of that request, None where it was never made or has been forgotten."""
         self.forget_before(now - self._seconds)
         return self._kept.get(request_id)
+
+    def latest(self, limit: int, now: float) -> list[Remembered]:
+        """The newest lists still remembered, the newest first."""
+        self.forget_before(now - self._seconds)
+        return list(islice(reversed(self._kept.values()), limit))
 
     def forget_before(self, at: float) -> None:
         """Drop what is older."""

@@ -1,0 +1,81 @@
+"""Who may open which page of the console: the part of tests/test_access.py's matrix that is about people at screens."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from store.accounts import ROLE_NAMES
+
+ROLES = frozenset(ROLE_NAMES)
+EVERYONE = frozenset({"nobody", "guesser", "public", "server", *ROLES})
+SHOP = frozenset({"marketer", "operator"})
+PRIVACY = frozenset({"privacy"})
+WATCHED = frozenset({"privacy", "operator"})
+OPERATOR = frozenset({"operator"})
+FORM = "application/x-www-form-urlencoded"
+
+
+@dataclass(frozen=True)
+class Page:
+    """One screen with its JSON twin: who sees it, and an address where the template has placeholders."""
+
+    template: str
+    may: frozenset[str]
+    path: str = ""
+    twin: str = ""
+
+    @property
+    def address(self) -> str:
+        return f"/console{self.path or self.template or '/'}"
+
+    @property
+    def json(self) -> str:
+        return f"/console{self.twin or f'{self.path or self.template}.json'}"
+
+
+@dataclass(frozen=True)
+class Act:
+    """One form: who may send it, what is in it, and whether it wants the password."""
+
+    template: str
+    may: frozenset[str]
+    body: str = ""
+    path: str = ""
+    confirmed: bool = False
+
+    @property
+    def address(self) -> str:
+        return f"/console{self.path or self.template}"
+
+
+PAGES = [
+    Page("", ROLES, twin="/today.json"),
+    Page("/account", ROLES),
+    Page("/catalogue", SHOP),
+    Page("/catalogue/{id:path}", SHOP, "/catalogue/S2"),
+    Page("/placements", SHOP),
+    Page("/placements/{name}", SHOP, "/placements/home"),
+    Page("/why", ROLES),
+    Page("/why/{request_id}", ROLES, "/why/none"),
+    Page("/consent", PRIVACY),
+    Page("/requests", PRIVACY),
+    Page("/requests/{id}", PRIVACY, "/requests/0"),
+    Page("/requests/{id}/receipt", PRIVACY, "/requests/0/receipt"),
+    Page("/training", WATCHED),
+    Page("/plugins", OPERATOR),
+    Page("/setup", SHOP),
+    Page("/audit", WATCHED),
+    Page("/audit/people", OPERATOR),
+    Page("/audit/keys", OPERATOR),
+]
+ACTS = [
+    Act("/account", ROLES, "new=short&again=short", confirmed=True),
+    Act("/theme", ROLES, "theme=dark"),
+    Act("/sign-out", ROLES),
+    Act("/requests", PRIVACY, "kind=erasure"),
+    Act("/requests/{id}", PRIVACY, "do=acknowledge", "/requests/0"),
+    Act("/audit/people", OPERATOR, "name=grace", confirmed=True),
+    Act("/audit/people/{name}", OPERATOR, "do=roles", "/audit/people/none", confirmed=True),
+    Act("/audit/keys", OPERATOR, "kind=public&origins=none", confirmed=True),
+    Act("/audit/keys/{id}", OPERATOR, path="/audit/keys/999", confirmed=True),
+]
