@@ -111,6 +111,7 @@ def test_of_500_experiments_without_a_difference_no_more_than_5_percent_ever_cla
     alarms = false_alarms(500, 20261127, OPTIONS)
     assert alarms.uplift <= 0.05 * 500
     assert alarms.shares <= 0.01 * 500
+    assert 0.03 * 500 <= alarms.once <= 0.075 * 500, "the error itself is neither too small nor too large"
 
 
 def test_one_look_statistics_would_have_claimed_many() -> None:

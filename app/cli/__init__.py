@@ -40,6 +40,7 @@ COMMANDS = {
     "backup": "Copy what the node holds, beside a running server.",
     "restore": "Put a backup in place; who was erased since stays erased.",
     "selftest": "Prove this installation against itself.",
+    "simulate": "Let simulated shoppers take part in experiments of known truth.",
     "bench": "Measure speed and memory in the benchmark world.",
 }
 

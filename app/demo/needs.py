@@ -49,7 +49,7 @@ def bought(life: Life, number: int, sub: int, now: float, rng: np.random.Generat
 def draw_needs(shopper: Shopper, life: Life, now: float, count: int, rng: np.random.Generator) -> list[Need]:
     """Return up to `count` needs of this visit, refills first, then wishes of different kinds."""
     needs = _refills(life, now, count)
-    pull = _pull(shopper, life, now)
+    pull = pull_of(shopper, life, now)
     for need in needs:
         pull[need.sub] = 0.0
     while len(needs) < count and pull.any():
@@ -72,7 +72,7 @@ def _refills(life: Life, now: float, count: int) -> list[Need]:
     return [Need(sub, "refill", wanted=number) for _, sub, number in due]
 
 
-def _pull(shopper: Shopper, life: Life, now: float) -> Floats:
+def pull_of(shopper: Shopper, life: Life, now: float) -> Floats:
     """How strongly each subcategory calls this visitor now."""
     pull = shopper.pull * demand(shopper.region, int(now // DAY))
     for phase in shopper.phases:

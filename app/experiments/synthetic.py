@@ -9,7 +9,8 @@ from typing import NamedTuple
 import numpy as np
 
 from app.experiments.options import ExperimentOptions
-from app.experiments.results import ResultsAnswer, results_of
+from app.experiments.results import ResultsAnswer, measured, results_of
+from app.experiments.statistics import chance_of_better
 from store.experiment_sums import ArmSums, Report
 from store.experiments import Arm, Design
 
@@ -27,6 +28,8 @@ class Alarms(NamedTuple):
     uplift: int
     """Zero (or the known uplift) was outside of the interval on some day."""
     shares: int
+    once: int
+    """The same claimed by a test for one look only, at the last one: its nominal rate is 5 %."""
 
 
 def made_up(rng: np.random.Generator, *, people: int = 2_000, days: int = 21, uplift: float = 0.0) -> list[Report]:
@@ -61,9 +64,12 @@ def read(reports: Sequence[Report], options: ExperimentOptions) -> ResultsAnswer
 def false_alarms(runs: int, seed: int, options: ExperimentOptions, *, uplift: float = 0.0) -> Alarms:
     """Make up `runs` experiments and count the wrong claims of the product's own statistics."""
     rng = np.random.default_rng(seed)
-    wrong = shares = 0
+    wrong = shares = once = 0
     for _ in range(runs):
-        answer = read(made_up(rng, uplift=uplift), options)
+        reports = made_up(rng, uplift=uplift)
+        answer = read(reports, options)
+        control, treated = (measured(arm, AB.metric) for arm in reports[-1].arms)
+        once += not 0.025 <= chance_of_better(treated, control) <= 0.975
         wrong += any(not day.low <= uplift <= day.high for day in answer.over_time)
         shares += answer.shares is not None and answer.shares.suspect
-    return Alarms(runs, wrong, shares)
+    return Alarms(runs, wrong, shares, once)

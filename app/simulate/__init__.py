@@ -1,0 +1,1 @@
+"""The demo shop's simulated shoppers on a running server: what an experiment measures against what is true."""
