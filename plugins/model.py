@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from typing import TYPE_CHECKING, Protocol
 
 from store.records import Floats, Ints
@@ -38,6 +39,9 @@ class Model(Protocol):
 
     def trending(self, region: str) -> Floats | None:
         """Recent rate against the usual one, [size]."""
+
+    def segments(self, affinities: Mapping[str, float]) -> frozenset[str]:
+        """Keys of the segments somebody with these affinities belongs to."""
 
     def nearest_by_vector(self, vector: Floats, limit: int) -> tuple[Ints, Floats]:
         """Items by inner product with a user vector: numbers and scores, best first."""

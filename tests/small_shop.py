@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
+
 import numpy as np
 from scipy.sparse import csr_matrix
 
@@ -64,6 +66,9 @@ class SmallModel:
 
     def trending(self, region: str) -> Floats | None:
         return np.arange(self.size).astype(np.float32)
+
+    def segments(self, affinities: Mapping[str, float]) -> frozenset[str]:
+        return frozenset(key.removeprefix("category:") for key in affinities if key.startswith("category:"))
 
     def nearest_by_vector(self, vector: Floats, limit: int) -> tuple[Ints, Floats]:
         scores = self.item_vectors @ vector

@@ -120,6 +120,7 @@ MATRIX: dict[str, Door] = {
     "GET /v1/keys": Door(OPERATOR),
     "POST /v1/keys": Door(OPERATOR, {"kind": "public"}, confirmed=True),
     "DELETE /v1/keys/{id}": Door(OPERATOR, path="/v1/keys/999", confirmed=True),
+    "GET /v1/segments": Door(OPERATOR | {"marketer"}),
     "GET /v1/models": Door(OPERATOR),
     "GET /v1/models/{id}": Door(OPERATOR, path="/v1/models/none"),
     "POST /v1/models/{id}": Door(OPERATOR, path="/v1/models/none:promote"),

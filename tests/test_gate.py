@@ -10,7 +10,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from app.learning.gate import settle
+from app.learning.gate import published, settle
 from app.learning.held_out import hold_out
 from app.learning.runs import REFUSED
 from app.learning.train import Draft, _draft, steps_of
@@ -39,6 +39,7 @@ async def two_days(node: Node, people: int = 60) -> None:
 
 async def draft_of(node: Node) -> Draft:
     draft = await asyncio.to_thread(_draft, node.config, node.folder)
+    draft.before = published(node.folder / "generations")
     for _, step in steps_of(node.config, draft.dataset):
         step(draft)
     return draft

@@ -83,7 +83,7 @@ async def test_unless_switched_on_by_name_only_the_catalogue_is_learned(tmp_path
         card = await trained(node)
         assert (card["learned"], card["people"], card["interactions"]) == ("off", 0, 0)
         stored = load_generation(node.folder / "generations", card["id"])
-        assert {name.partition(".")[0] for name in stored.arrays} == {"content"}
+        assert {name.partition(".")[0] for name in stored.arrays} == {"content", "segments"}
         node.generations.take_over()
         assert node.model.popularity("") is None
 

@@ -174,6 +174,10 @@ class TrainingOptions(msgspec.Struct, frozen=True):
     """Of the people with a past: their last day is not learned from, new generations are judged by it."""
     judged_people: Annotated[int, Meta(ge=0)] = 500
     """Asked about in one judging, at most; 0: nothing is judged."""
+    segments: Annotated[int, Meta(ge=0, le=64)] = 8
+    """Taste segments to look for, at most; 0: none."""
+    segment_share: Annotated[float, Meta(ge=0.05, le=1)] = 0.35
+    """From this part of a visitor's taste on they belong to a segment."""
     runs_kept: Annotated[int, Meta(ge=1, le=10_000)] = 50
     """Trainings of which is remembered how they went."""
     memory_mb: Annotated[int, Meta(ge=0)] = 4_096

@@ -22,7 +22,7 @@ if TYPE_CHECKING:
     from app.learning.held_out import Case
     from app.learning.train import Draft
 
-FOR_EVERYONE = ("content.", "popularity", "selling_now", "trending")
+FOR_EVERYONE = ("content.", "segments.", "popularity", "selling_now", "trending")
 """What is the same for everyone: with nothing else to serve, this much serves although the rest was refused."""
 
 
@@ -31,7 +31,7 @@ def settle(draft: Draft, generation: str, home: Path, cases: list[Case], plugins
 
     Raises GenerationUnreadable when it does not answer as it should: then nothing is written.
     """
-    serving = _serving(home, draft)
+    serving = _serving(draft)
     reason = _judge(draft, generation, home, cases, plugins, serving)
     if reason and serving is None:
         _leave_out_what_lost(draft, reason)
@@ -78,13 +78,20 @@ def _check_finite(arrays: Mapping[str, Any], where: Path) -> None:
             raise GenerationUnreadable(where, f"{name} holds nan or infinity: the training went wrong, nothing changes")
 
 
-def _serving(home: Path, draft: Draft) -> LearnedModel | None:
+def published(home: Path) -> StoredGeneration | None:
     """The published generation, as far as it can be read."""
     try:
-        published = current(home)
-        if published is None:
-            return None
-        return LearnedModel.load(load_generation(home, published), draft.catalogue, draft.config)
+        name = current(home)
+        return None if name is None else load_generation(home, name)
+    except GenerationUnreadable:
+        return None
+
+
+def _serving(draft: Draft) -> LearnedModel | None:
+    if draft.before is None:
+        return None
+    try:
+        return LearnedModel.load(draft.before, draft.catalogue, draft.config)
     except GenerationUnreadable:
         return None
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from functools import cached_property
+from typing import Any
 
 import numpy as np
 from scipy.sparse import csr_matrix
@@ -11,6 +12,8 @@ from scipy.sparse import csr_matrix
 from app.config import Config
 from app.learning.als import fold_in, unobserved_gram
 from app.learning.content import ContentModel
+from app.learning.membership import NOBODY
+from app.learning.segment_step import membership
 from app.learning.sessions import SessionIndex
 from plugins.contract import NO_FLOATS, NO_ITEMS, Floats, Ints
 from store.catalogue import Catalogue
@@ -43,6 +46,9 @@ class LearnedModel:
         self._trending = _by_region("trending", arrays)
         self._taste_index = _index(stored, "taste", self.item_vectors)
         self._sessions = SessionIndex(_part("sessions.", arrays)) if "sessions.items" in arrays else None
+        self._membership = membership(card, dict(arrays), config.training.segment_share)
+        self.segment_list: list[dict[str, Any]] = card.get("segments", []) if self._membership else []
+        """Key, name, people, items and distinguishing terms of every segment."""
         self._content = ContentModel(_part("content.", arrays)) if "content.vectors" in arrays else None
         self._content_vectors: Floats | None = arrays.get("content.vectors")
         self._content_index = _index(stored, "content", self._content_vectors)
@@ -93,6 +99,9 @@ class LearnedModel:
 
     def trending(self, region: str) -> Floats | None:
         return self._trending.get(region, self._trending.get(""))
+
+    def segments(self, affinities: Mapping[str, float]) -> frozenset[str]:
+        return NOBODY if self._membership is None else self._membership.of(affinities)
 
     def nearest_by_vector(self, vector: Floats, limit: int) -> tuple[Ints, Floats]:
         if self._taste_index is None:

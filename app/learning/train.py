@@ -19,17 +19,18 @@ from app.config import Config
 from app.learning import als, content, popularity
 from app.learning.card import facts
 from app.learning.dataset import Dataset
-from app.learning.gate import settle
+from app.learning.gate import published, settle
 from app.learning.held_out import Case, hold_out
 from app.learning.neighbours import item_neighbours
 from app.learning.pin import pin
 from app.learning.read import read_dataset
 from app.learning.runs import RunLog, recorded, running
+from app.learning.segment_step import learn_segments
 from app.learning.sessions import build_session_index
 from plugins.manager import Plugins, load_plugins
 from store.catalogue import Catalogue
 from store.clock import Clock
-from store.generation import generations, matrix_arrays, refused
+from store.generation import StoredGeneration, generations, matrix_arrays, refused
 from store.index import VectorIndex
 from store.records import Floats
 from store.sensitive import Sensitive
@@ -62,6 +63,8 @@ class Draft:
     now: float
     cases: list[Case] = field(default_factory=list)
     """Whose last day was kept out, to judge by."""
+    before: StoredGeneration | None = None
+    """The generation that serves now, as far as it can be read."""
     arrays: dict[str, NDArray[Any]] = field(default_factory=dict)
     files: dict[str, Callable[[Path], None]] = field(default_factory=dict)
     card: dict[str, Any] = field(default_factory=dict)
@@ -82,6 +85,7 @@ def train(config: Config, config_path: Path, progress: Progress, by: str = "shel
             raise NothingToLearn(f"{pinned.sentence()}; `personalize models unpin` lets trainings publish again")
         timed = _Steps(config, log, progress)
         draft: Draft = timed.run("read", lambda: _draft(config, folder), ["judging"])
+        draft.before = published(home)
         steps = steps_of(config, draft.dataset)
         for place, (name, step) in enumerate(steps):
             left = [after for after, _ in steps[place + 1 :]]
@@ -131,7 +135,7 @@ def steps_of(config: Config, dataset: Dataset) -> list[tuple[str, Callable[[Draf
             ("sessions", learn_sessions),
             ("item vectors", learn_vectors),
         ]
-    return steps
+    return [*steps, ("segments", learn_segments)]
 
 
 def learn_content(draft: Draft) -> None:

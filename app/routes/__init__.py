@@ -26,6 +26,7 @@ from app.routes import (
     retention,
     rules,
     search,
+    segments,
     sign_in,
 )
 from app.routes.answers import on_crash, on_deep, on_fault, on_gone, on_missing, on_problem
@@ -54,6 +55,7 @@ OPERATIONS = [
     *accounts.OPERATIONS,
     *api_keys.OPERATIONS,
     *models.OPERATIONS,
+    *segments.OPERATIONS,
     *health.OPERATIONS,
 ]
 
@@ -78,6 +80,7 @@ def create_app(node: Node) -> Starlette:
         *accounts.routes(node),
         *api_keys.routes(node),
         *models.routes(node),
+        *segments.routes(node),
         *health.routes(node, OPERATIONS),
         *_page_routes(node),
     ]

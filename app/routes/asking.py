@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from typing import TYPE_CHECKING
 
 import msgspec
@@ -32,7 +33,7 @@ class Asking:
         self._node = node
         self._visitors = VisitorReader(
             lambda: node.gatekeeper, node.keys, node.person, node.vault, node.config.features, node.catalogue,
-            node.assigner,
+            node.assigner, self._segments,
         )  # fmt: skip
 
     def visitor(
@@ -50,6 +51,9 @@ class Asking:
         claim = Claim(told.anon or "", told.user or "", told.user_sig or "", told.session or "", trusted=trusted)
         visitor, decision = self._visitors.read(claim, signal, self._node.clock.now())
         return visitor, PERSONAL | ({"gpc-honoured": "1"} if decision.gpc_honoured else {})
+
+    def _segments(self, affinities: Mapping[str, float]) -> frozenset[str]:
+        return self._node.model.segments(affinities)
 
     def row(self, claim: Claim, signal: ConsentSignal) -> tuple[PersonRow | None, Decision]:
         """The row behind a claim and what may be done with it; none is read where the signal rules everything out."""

@@ -14,6 +14,7 @@ from starlette.requests import Request
 from starlette.responses import Response
 from starlette.routing import Route
 
+from app.features.visitor import read_profile
 from app.privacy.consent import PROOF, claim_of
 from app.privacy.gatekeeper import ConsentSignal, gpc_signal, named_purposes
 from app.privacy.holdings import Held, HeldTable, consent_in_force, find_held, receipts_of, tables_of
@@ -25,7 +26,7 @@ from app.routes.answers import json_response
 from app.routes.asking import NAMES_VISITOR, PERSONAL, VISITOR_HEADER, Asking, visitor_header
 from app.routes.cross_origin import CrossOrigin
 from app.routes.openapi import Operation
-from store.records import PURPOSE_NAMES, VAULT
+from store.records import PURPOSE_NAMES, VAULT, Purpose
 
 if TYPE_CHECKING:
     from app.node import Node
@@ -44,6 +45,13 @@ class HeldCount(msgspec.Struct, frozen=True):
     rows: int
 
 
+class SegmentOfPerson(msgspec.Struct, frozen=True):
+    """A group of people with a taste alike."""
+
+    key: str
+    name: str
+
+
 class AboutMe(msgspec.Struct, frozen=True):
     """What is held, in numbers."""
 
@@ -52,6 +60,8 @@ class AboutMe(msgspec.Struct, frozen=True):
     """What holds, per id the person is known by."""
     held: list[HeldCount]
     decisions: int
+    segments: list[SegmentOfPerson]
+    """Where the profile puts the person at this moment; worked out when asked, stored nowhere."""
     rights: dict[str, str]
 
 
@@ -128,7 +138,7 @@ class Handlers:
             HeldCount(each.file, each.table, each.categories, each.purposes, each.kept_for, len(each.rows))
             for each in tables_of(held)
         ]
-        answer = AboutMe(held.known, consent_in_force(held), counts, len(held.decisions), RIGHTS)
+        answer = AboutMe(held.known, consent_in_force(held), counts, len(held.decisions), self._segments(held), RIGHTS)
         return json_response(answer, headers=PERSONAL)
 
     async def export(self, request: Request) -> Response:
@@ -160,6 +170,15 @@ class Handlers:
             if "item" in entry:
                 entry["item"] = ids[entry["item"]]
         return json_response(VaultCategory(f"vault.{name}", told_entries), headers=PERSONAL)
+
+    def _segments(self, held: Held) -> list[SegmentOfPerson]:
+        """Of what the person agreed to have a profile of."""
+        model = self._node.generations.serving
+        found: set[str] = set()
+        for row in held.rows:
+            if row.consent & Purpose.PROFILE:
+                found |= model.segments(read_profile(row.profile).affinities)
+        return [SegmentOfPerson(each["key"], each["name"]) for each in model.segment_list if each["key"] in found]
 
     async def _held(self, request: Request) -> Held:
         told = visitor_header(request)

@@ -11,7 +11,7 @@ from msgspec import Meta
 from app.experiments.trials import ExperimentOnWire
 from app.problem import FieldError, Problem, read_json
 from app.search.options import SearchOptions
-from app.serving.answer import ServedBy, ShelfItem, shelf_json
+from app.serving.answer import ServedBy, ShelfItem, served_by_of, shelf_json
 from app.serving.explanations import Explanation
 from app.serving.recommend import Shelf
 from app.serving.request import ContextOnWire, Ids, Short, VisitorOnWire
@@ -82,5 +82,5 @@ def search_json(
 ) -> bytes:  # fmt: skip
     """The body of an answer: a list as any other, with what only a search has."""
     shown = shelf_json(shelf, catalogue, fields, missing, explain, inside)
-    tail = (total, _encode(corrected), _encode(ServedBy(shelf.model, shelf.rules)), took_ms)
+    tail = (total, _encode(corrected), _encode(served_by_of(shelf, inside)), took_ms)
     return b'%b,"total":%d,"corrected":%b,"served_by":%b,"took_ms":%.2f}' % (shown[:-1], *tail)

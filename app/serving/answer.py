@@ -49,8 +49,12 @@ class ShelfOnWire(msgspec.Struct, frozen=True, omit_defaults=True):
 
 
 class ServedBy(msgspec.Struct, frozen=True):
+    """What an answer was made with."""
+
     model: str
     rules: str
+    segments: list[str] = []
+    """Keys of the segments the visitor belongs to; told to the shop's own server alone."""
 
 
 class RecommendationsAnswer(msgspec.Struct, frozen=True):
@@ -82,8 +86,14 @@ def answer_json(
         shelf_json(shelf, catalogue, wanted, absent, explain, inside)
         for shelf, wanted, absent in zip(shelves, fields, missing, strict=True)
     )
-    served_by = _encode(ServedBy(shelves[0].model, shelves[0].rules) if shelves else ServedBy("", ""))
+    served_by = _encode(served_by_of(shelves[0], inside) if shelves else ServedBy("", ""))
     return b'{"results":[%b],"served_by":%b,"took_ms":%.2f}' % (results, served_by, took_ms)
+
+
+def served_by_of(shelf: Shelf, inside: bool) -> ServedBy:
+    """What a list was made with; `inside`: who asks is the shop's own server."""
+    known = shelf.made.context if inside else None
+    return ServedBy(shelf.model, shelf.rules, sorted(known.segments) if known is not None else [])
 
 
 def shelf_json(

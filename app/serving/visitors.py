@@ -18,7 +18,7 @@ from store.person import PersonStore
 from store.records import PersonRow, Purpose
 from store.vault import VaultStore
 
-_PURCHASES, _EXPERIMENTS = int(Purpose.PURCHASES), int(Purpose.EXPERIMENTS)
+_PROFILE, _PURCHASES, _EXPERIMENTS = int(Purpose.PROFILE), int(Purpose.PURCHASES), int(Purpose.EXPERIMENTS)
 
 
 class Arms(Protocol):
@@ -42,7 +42,9 @@ class VisitorReader:
         features: FeatureOptions,
         catalogue: Catalogue,
         arms: Arms | None = None,
+        segments: Callable[[Mapping[str, float]], frozenset[str]] | None = None,
     ) -> None:
+        """`segments`: where affinities put somebody, as the serving model has it."""
         self._gate = gate
         self._keys = keys
         self._person = person
@@ -50,6 +52,7 @@ class VisitorReader:
         self._features = features
         self._catalogue = catalogue
         self._arms = arms
+        self._segments = segments
 
     def read(self, claim: Claim, signal: ConsentSignal, now: float) -> tuple[Visitor, Decision]:
         """The visitor behind a claim, and the decision that says what of them may be used.
@@ -64,9 +67,17 @@ class VisitorReader:
         if int(decision.purposes) & _PURCHASES:
             purchases = self._vault.read(row.surrogate, Purpose.PURCHASES, decision.purposes)
         visitor = visitor_of(row, decision, purchases, now, self._features)
-        if arms:
-            visitor = dataclasses.replace(visitor, arms=arms)
-        return without_sensitive(visitor, self._catalogue), decision
+        visitor = without_sensitive(visitor, self._catalogue)
+        segments = self._segments_of(visitor)
+        if arms or segments:
+            visitor = dataclasses.replace(visitor, arms=arms, segments=segments)
+        return visitor, decision
+
+    def _segments_of(self, visitor: Visitor) -> frozenset[str]:
+        """Worked out of the visitor's own affinities for this request; none without the purpose `profile`."""
+        if self._segments is None or not visitor.affinities or not int(visitor.purposes) & _PROFILE:
+            return visitor.segments
+        return self._segments(visitor.affinities)
 
     def _arms_of(self, pseudonym: bytes | None, row: PersonRow | None, decision: Decision) -> Mapping[str, str]:
         """No consent to experiments, no arm: the visitor gets what everyone outside of them gets."""
