@@ -32,7 +32,7 @@ from app.privacy.sweeps import Sweeps
 from app.privacy.withdrawals import Withdrawals
 from app.rules.book import RuleBook
 from app.rules.engine import Rules
-from app.rules.impact import Impact
+from app.rules.impact import Impact, credit_rules
 from app.search.query_affinities import query_affinities
 from app.serving.placements import placements_of, problems_of
 from app.serving.recommend import Recommender
@@ -227,6 +227,7 @@ def _intake(node: Node) -> Intake:
         database=node.database, preparation=preparation, recorder=recorder, event_log=node.log, vault=node.vault,
         moves=node.moves,
         plugins=node.plugins, clock=node.clock, meter=meter, queue=config.node.queue, group_max=config.node.group_max,
+        clicked=lambda event: credit_rules(event, node.recommender.explanations, node.impact, node.clock.now()),
     )  # fmt: skip
 
 

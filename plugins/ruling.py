@@ -70,26 +70,28 @@ class Ruling:
     """What the filters let through, [catalogue.size]; None without filters."""
     boosts: tuple[Boost, ...] = ()
     boosted: Floats | None = None
-    """The sum of all boosts by item, [catalogue.size]; None where they are few enough to be asked one by one."""
+    """What further boosts add up to, by item, [catalogue.size]; None where there are no more."""
+    brought: tuple[Boost, ...] = ()
+    """Those of the further ones that propose what they name."""
     pins: tuple[Pin, ...] = ()
     """By id first, then by attribute; within each the higher priority first."""
     selected: int = 0
     """The rules that hold, a bit for each place in the version."""
-    key: Hashable = None
-    """Equal for requests of which the same rules of the same version hold."""
+    token: Hashable = None
+    """The rule set's own: with the place of a rule it names the rule for as long as the node runs."""
+    filter_key: Hashable = None
+    """Equal for requests for which the same filters hold; None without filters."""
     placed: dict[int, Placed] = field(default_factory=dict)
     """Item number -> where its pin put it."""
 
     def strength(self, items: Ints) -> Floats | None:
         """What the boosts add up to for these items, within -1..1; None where no rule boosts anything."""
-        if self.boosted is not None:
-            return self.boosted.take(items)
         if not self.boosts:
-            return None
-        total = np.zeros(len(items), np.float32)
+            return None if self.boosted is None else self.boosted.take(items)
+        total = np.zeros(len(items), np.float32) if self.boosted is None else self.boosted.take(items)
         for boost in self.boosts:
             total += boost.mask.take(items) * np.float32(boost.strength)
-        return total if len(self.boosts) == 1 else np.clip(total, -1, 1)
+        return np.minimum(np.maximum(total, -1, out=total), 1, out=total)
 
     def held(self) -> frozenset[int]:
         """The items that hard pins have placed."""

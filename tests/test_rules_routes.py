@@ -14,7 +14,7 @@ import pytest
 
 from app.node import Node
 from app.routes import create_app
-from tests.open_shop import open_shop
+from tests.open_shop import batch, event, open_shop, outcomes, send
 from tests.signed_in import headers_of
 
 pytestmark = pytest.mark.anyio
@@ -471,3 +471,18 @@ async def test_impact_counts_lists_and_items_and_nobody(desk: Desk) -> None:
     assert (await desk.draft())["rules"][0]["impact"] == told["impact"]
     await desk.ids()
     assert (await desk.draft())["rules"][0]["impact"]["lists"] == 4
+
+
+async def test_clicks_are_credited_to_the_rules_that_moved_what_was_clicked(desk: Desk) -> None:
+    await desk.add(RAIN)
+    await desk.add({"name": "Far", "when": {"regions": ["FR"]}, "then": {"do": "boost", "match": "price > 0"}})
+    await desk.publish()
+    for number in range(12):
+        shelf = (await desk.home())["results"][0]
+        clicked = {"item_id": shelf["items"][0]["id"], "index": 0, "item_list_id": "home", "token": shelf["token"]}
+        body = batch(event(desk.node, "select_item", f"e{number}", items=[clicked]))
+        assert outcomes(await send(desk.node, body)) == ["accepted"]
+    impact = {told["rule"]["id"]: told["impact"] for told in (await desk.draft())["rules"]}
+    assert impact["blue-shoes-in-the-uk"]["clicks"] == 10  # twelve, told in tens
+    assert impact["far"] == {"lists": 0, "items": 0, "clicks": 0}
+    assert desk.node.impact._clicks["blue-shoes-in-the-uk"] == 12

@@ -33,6 +33,7 @@ COMMANDS = {
     "plugins": "List what is on: plugins, options, hooks.",
     "keys": "List, make and revoke API keys; show the epochs of the pseudonym keys.",
     "rotate": "Begin a new epoch of the pseudonym keys, end the oldest.",
+    "rules": "Carry the marketer's rules as a TOML file.",
     "users": "Who operates the node: accounts, roles, passwords.",
     "erase": "Forget a person in every store.",
     "export": "Write everything that is held about a person.",

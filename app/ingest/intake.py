@@ -20,6 +20,7 @@ from store.database import Database, Transaction
 from store.event_log import SqliteEventLog
 from store.faults import StoreFault
 from store.moves import Moves
+from store.records import LoggedEvent
 from store.vault import VaultStore
 from store.writer import GroupWriter, WriterClosed
 
@@ -48,8 +49,10 @@ class Intake:
         meter: IngestMeter,
         queue: int,
         group_max: int,
+        clicked: Callable[[LoggedEvent], None] | None = None,
     ) -> None:
-        """`queue` bounds the events that wait for the disk, `group_max` those written in one transaction."""
+        """`queue` bounds the events that wait for the disk, `group_max` those written in one transaction. `clicked`
+        hears of clicks that are credited to a list, after their commit."""
         self._preparation = preparation
         self._log = event_log
         self._vault = vault
@@ -58,6 +61,7 @@ class Intake:
         self._clock = clock
         self._meter = meter
         self._observed = bool(plugins.names("event_stored"))
+        self._clicked = clicked
         self.writer: GroupWriter[Incoming, Recorded] = GroupWriter(
             database,
             recorder.apply,
@@ -112,6 +116,8 @@ class Intake:
             self._clock.observe(event.at_ms)
             if self._observed:
                 self._plugins.event_stored(event)
+            if self._clicked is not None and event.request and event.name == "select_item":
+                self._clicked(event)
         if recorded.sealed_at:
             self._due = max(self._due, recorded.sealed_at)
             self._sealed.set()

@@ -27,11 +27,16 @@ class Columns:
     def __init__(self, catalogue: Catalogue, bytes_at_most: int) -> None:
         self._catalogue = catalogue
         self._bytes_at_most = bytes_at_most
+        self._roomy = bytes_at_most // 2
+        """Up to here nobody has to keep book of what was asked last."""
         self._bytes = 0
         self._kept: OrderedDict[Hashable, tuple[int, Cells]] = OrderedDict()
 
     def mask(self, named: Filter) -> Mask:
         """What an expression names."""
+        known = self._kept.get(named.text)
+        if known is not None and known[0] == self._catalogue.version and self._bytes <= self._roomy:
+            return known[1]
         mask: Mask = self._column(named.text, lambda rows: named.rows(self._catalogue, rows))
         return mask
 
@@ -43,13 +48,13 @@ class Columns:
         return mask
 
     def sum_of(self, key: Hashable, named: Sequence[tuple[float, Filter]]) -> Floats:
-        """The strengths of all expressions that name an item, within -1..1; `key` is theirs alone."""
+        """The strengths of all expressions that name an item; `key` is theirs alone."""
 
         def total(rows: Rows) -> Floats:
             found = np.zeros(len(self._catalogue.price[rows]), np.float32)
             for strength, one in named:
                 found += self.mask(one)[rows] * np.float32(strength)
-            return np.clip(found, -1, 1)
+            return found
 
         sums: Floats = self._column(("sum", key), total)
         return sums

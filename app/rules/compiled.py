@@ -40,9 +40,15 @@ class Ready:
 
     @property
     def to_verify(self) -> bool:
-        """Whether the index alone cannot tell that it holds."""
+        """Whether the index cannot tell that it holds, even once the page's item was looked at."""
         when = self.rule.when
-        return bool(self.page or when.cart_items or self.cart or self.phrases or len(when.arms) > 1)
+        return bool(when.cart_items or self.cart or self.phrases or len(when.arms) > 1)
+
+    @property
+    def broad(self) -> bool:
+        """Whether it holds for whole placements, regions or devices: the same broad rules hold for many requests."""
+        when = self.rule.when
+        return not (self.to_verify or self.page or when.categories or when.brands or when.segments or when.arms)
 
     @property
     def strength(self) -> float:

@@ -10,9 +10,11 @@ import numpy as np
 
 from app.rules.engine import Rules, RuleSet
 from app.rules.index import places
+from app.serving.explanations import Explanations
 from plugins.contract import Ints
 from store.clock import Clock
 from store.faults import StoreFault
+from store.records import LoggedEvent
 from store.rules import RuleStore
 
 DAY = 86_400
@@ -20,6 +22,14 @@ SECONDS = 5.0
 
 Counts = dict[str, tuple[int, int, int]]
 """Rule -> lists it held for, items shown that it names, clicks on those."""
+
+
+def credit_rules(event: LoggedEvent, explanations: Explanations, impact: Impact, now: float) -> None:
+    """Count a click for the rules that had promoted, buried or pinned what was clicked, as long as it is remembered how
+    its list came out. Who clicked is not looked at."""
+    made = explanations.get(event.request, now)
+    if made is not None and made.context is not None:
+        impact.clicked([rule for line in event.lines for rule in made.context.made.of_item(line.item)])
 
 
 class Impact:

@@ -84,6 +84,7 @@ class Index:
         self.filters = sum(1 << ready.place for ready in rules if ready.rule.then.do == "filter")
         self._of_an_item = sum(1 << ready.place for ready in rules if ready.page is not None)
         self._to_verify = sum(1 << ready.place for ready in rules if ready.to_verify)
+        self._pages = [ready.page for ready in rules]
         self._clock = Clockwork(rules)
 
     def select(self, facts: Facts) -> int:
@@ -97,6 +98,11 @@ class Index:
         if not bits:
             return 0
         bits &= self._about(facts.item)
+        mask, pages, item = self._columns.mask, self._pages, facts.item
+        for place in places(bits & self._of_an_item):
+            page = pages[place]
+            if page is not None and not mask(page)[item]:
+                bits ^= 1 << place
         words = words_of(facts.query) if facts.query is not None else frozenset()
         bits &= self._words.any_of(words)
         for place in places(bits & self._to_verify):
@@ -118,8 +124,6 @@ class Index:
         if any(facts.arms.get(test) != arm for test, arm in when.arms.items()):
             return False
         if ready.phrases and not any(words == phrase if when.exact else words >= phrase for phrase in ready.phrases):
-            return False
-        if ready.page is not None and not self._columns.mask(ready.page)[facts.item]:
             return False
         if ready.cart is None:
             return len(facts.cart) >= when.cart_items

@@ -25,13 +25,15 @@ class Reporter:
     """Looks at rules in a thread, and remembers the last look while nothing changed."""
 
     def __init__(
-        self, book: RuleBook, rules: Rules, impact: Impact, plugins: Plugins, recommender: Recommender, clock: Clock
-    ) -> None:
+        self, book: RuleBook, rules: Rules, impact: Impact, plugins: Plugins, recommender: Recommender, clock: Clock,
+        people_at_least: int,
+    ) -> None:  # fmt: skip
         self._book = book
         self._rules = rules
         self._impact = impact
         self._recommender = recommender
         self._clock = clock
+        self._people = people_at_least
         on = {found.name for found in plugins.found}
         self._missing = [name for name in NEEDED if name not in on]
         self._last: tuple[object, Analysis] | None = None
@@ -47,7 +49,8 @@ class Reporter:
         def told(rule: Rule) -> RuleTold:
             state, beside = look.states[rule.id], in_force.get(rule.id)
             published = "not yet" if beside is None else ("same" if beside == rule else "changed")
-            impact = RuleImpact(*counts.get(rule.id, NOTHING))
+            lists, items, clicks = counts.get(rule.id, NOTHING)
+            impact = RuleImpact(lists, items, clicks - clicks % self._people)
             return RuleTold(
                 rule, rule.etag, state.status, state.because, state.warnings, impact, published  # type: ignore[arg-type]
             )  # fmt: skip

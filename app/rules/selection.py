@@ -13,7 +13,7 @@ from plugins.ruling import Boost, Pin, Ruling
 from store.catalogue import Catalogue
 
 FEW = 8
-"""So many boosts are sooner asked one by one than added up over the whole catalogue."""
+"""So many broad boosts are sooner asked one by one than added up over the whole catalogue."""
 
 
 @dataclass(eq=False)
@@ -24,31 +24,45 @@ class Selection:
     token: object
     """The rule set's own: no two sets have the same, drafts included."""
     bits: int
-    filters: tuple[Filter, ...] = ()
+    filters: tuple[Ready, ...] = ()
     boosts: tuple[Ready, ...] = ()
+    """Those that are asked one by one."""
+    summed: tuple[Ready, ...] = ()
+    """Broad ones that are many: added up once for all requests that they hold for."""
     pins: tuple[Ready, ...] = ()
     is_open: bool = True
     _pinned: tuple[Pin, ...] = ()
     _pinned_at: int = field(default=-1)
     """The catalogue's version in which the ids of pins were looked up; -1: never."""
 
+    def __post_init__(self) -> None:
+        self._filter_key = (self.token, "filters", _bits(self.filters)) if self.filters else None
+        self._sum_key = (self.token, "sum", _bits(self.summed))
+        self._bringing = [(one, self._brings(one)) for one in self.boosts]
+        self._bringing_too = [one for one in self.summed if self._brings(one)]
+
     def ruling(self, catalogue: Catalogue, columns: Columns) -> Ruling:
         """For one request."""
-        key = (self.token, self.bits)
         kept = boosted = None
-        if len(self.filters) == 1:
-            kept = columns.mask(self.filters[0])
-        elif self.filters:
-            kept = columns.all_of(key, self.filters)
-        if len(self.boosts) > FEW:
-            boosted = columns.sum_of(key, [(one.strength, one.named) for one in self.boosts if one.named is not None])
-        # Those that bring something in are asked for it one by one, also where the sum is at hand.
-        asked = [one for one in self.boosts if boosted is None or self._brings(one)]
+        if self.filters:
+            kept = columns.all_of(self._filter_key, _named(self.filters))
+        if self.summed:
+            named = _named(self.summed)
+            boosted = columns.sum_of(
+                self._sum_key, [(one.strength, what) for one, what in zip(self.summed, named, strict=True)]
+            )
         boosts = tuple(
-            Boost(one.place, one.strength, columns.mask(one.named), self._brings(one))
-            for one in asked if one.named is not None
+            Boost(one.place, one.strength, columns.mask(one.named), brings)
+            for one, brings in self._bringing if one.named is not None
         )  # fmt: skip
-        return Ruling(self.version, "", kept, boosts, boosted, self._pins(catalogue, columns), self.bits, key)
+        brought = tuple(
+            Boost(one.place, one.strength, columns.mask(one.named), True)
+            for one in self._bringing_too if one.named is not None
+        )  # fmt: skip
+        return Ruling(
+            self.version, "", kept, boosts, boosted, brought, self._pins(catalogue, columns), self.bits, self.token,
+            self._filter_key,
+        )  # fmt: skip
 
     def _brings(self, ready: Ready) -> bool:
         """Whether a rule proposes what it names: where it was written for this very placement, and a hard pin wherever
@@ -89,10 +103,19 @@ class Selection:
 def selection_of(version: str, token: object, rules: Sequence[Ready], bits: int, *, is_open: bool) -> Selection:
     """The rules of these bits, in the order in which they have their way."""
     held = [rules[place] for place in places(bits)]
+    boosts = [one for one in held if one.rule.then.do in ("boost", "bury")]
+    broad = [one for one in boosts if one.broad]
+    summed = broad if len(broad) > FEW else []
     return Selection(
-        version, token, bits,
-        tuple(one.named for one in held if one.rule.then.do == "filter" and one.named is not None),
-        tuple(one for one in held if one.rule.then.do in ("boost", "bury")),
-        tuple(one for one in held if one.rule.then.do == "pin"),
-        is_open,
+        version, token, bits, tuple(one for one in held if one.rule.then.do == "filter"),
+        tuple(one for one in boosts if not (summed and one.broad)), tuple(summed),
+        tuple(one for one in held if one.rule.then.do == "pin"), is_open,
     )  # fmt: skip
+
+
+def _bits(rules: Sequence[Ready]) -> int:
+    return sum(1 << one.place for one in rules)
+
+
+def _named(rules: Sequence[Ready]) -> list[Filter]:
+    return [one.named for one in rules if one.named is not None]

@@ -35,7 +35,8 @@ class RuleOnWire(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True, 
 
 
 class RuleImpact(msgspec.Struct, frozen=True):
-    """What became of a rule in the last 7 days. No person is counted in it, only lists, items and clicks on them."""
+    """What became of a rule in the last 7 days. Nobody is in it: lists, items of them, and clicks on those, rounded
+    down to a multiple of [retention] people_at_least."""
 
     lists: int
     items: int

@@ -27,7 +27,7 @@ class AllowedItems:
         Raises FilterError where one cannot be read.
         """
         kept = rules.kept if rules is not None else None
-        key = (region, *filters, None if kept is None or rules is None else rules.key)
+        key = (region, *filters, None if kept is None or rules is None else rules.filter_key)
         version = self._catalogue.version
         known = self._known.get(key)
         if known is not None and known[0] == version:
