@@ -6,6 +6,7 @@ import numpy as np
 
 from plugins.calls import Call
 from plugins.contract import NO_ITEMS, Ints
+from store import loops
 
 
 class WrongAnswer(TypeError):
@@ -18,9 +19,8 @@ def checked_items(call: Call, items: object, size: int) -> Ints | None:
         return None
     if len(items) == 0:
         return NO_ITEMS
-    items = items.astype(np.int32, copy=False)
-    # Seen as unsigned a negative number is a huge one: one look finds both.
-    if int(np.maximum.reduce(items.view(np.uint32))) >= size:
+    items = np.ascontiguousarray(items, np.int32)
+    if not loops.within(items, size):
         call.failed(WrongAnswer(f"retrieve answered an item number outside 0..{size - 1}"))
         return None
     return items

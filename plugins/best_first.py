@@ -9,7 +9,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from plugins.contract import Context
-from store.records import Ints
+from store.records import Floats, Ints
 
 Scores: TypeAlias = NDArray[np.floating[Any]]
 
@@ -38,6 +38,22 @@ def allowed_below(context: Context, size: int) -> Ints:
     assert context.allowed is not None
     items = context.allowed.items
     return items if len(items) == 0 or items[-1] < size else items[: int(np.searchsorted(items, size))]
+
+
+class Logarithms:
+    """log(1 + column) of columns that stay the same as long as their key does, worked out once; the keys asked last."""
+
+    def __init__(self, keys: int = 64) -> None:
+        self._keys = keys
+        self._columns: dict[Hashable, Floats] = {}
+
+    def of(self, key: Hashable, column: Scores) -> Floats:
+        found = self._columns.get(key)
+        if found is None:
+            while len(self._columns) >= self._keys:
+                del self._columns[next(iter(self._columns))]
+            found = self._columns[key] = np.log1p(np.maximum(column, 0)).astype(np.float32)
+        return found
 
 
 class Remembered:

@@ -86,6 +86,10 @@ class Allowed:
 
     mask: Mask
     """[catalogue.size]"""
+    servable: bool = False
+    """Whether what is sold out, hidden or gone is known to be left out."""
+    region: str | None = None
+    """For which region it is known to be made; None: that is not known."""
 
     @cached_property
     def items(self) -> Ints:
@@ -200,6 +204,8 @@ class Candidates:
     catalogue: Catalogue
     board: Board = field(default_factory=Board, repr=False)
     """Shared by the requests of one loop, so that laying scores out costs what is laid out and not the catalogue."""
+    passed: Allowed | None = None
+    """What all of these are known to be among: nobody need look again."""
 
     def __len__(self) -> int:
         return len(self.items)
@@ -208,6 +214,11 @@ class Candidates:
     def price(self) -> Floats:
         """What one pays now, sale price included; nan where unknown."""
         return self.catalogue.price.take(self.items)
+
+    @cached_property
+    def log_price(self) -> Floats:
+        """The natural logarithm of the price; -inf where it is 0 or unknown."""
+        return self.catalogue.log_price.take(self.items)
 
     @cached_property
     def published(self) -> NDArray[np.float64]:
@@ -242,6 +253,8 @@ class Candidates:
         learned, and everywhere when it was not learned."""
         if values is None:
             return np.zeros(len(self.items), np.float32)
+        if values.ndim == 1:
+            return loops.rows(values, self.items)
         if self.highest < len(values):
             return values.take(self.items, axis=0)
         found = np.zeros((len(self.items), *values.shape[1:]), np.float32)
@@ -275,12 +288,9 @@ class Candidates:
         return found
 
     def select(self, mask_or_order: Mask | Ints) -> Candidates:
-        return Candidates(self.items[mask_or_order], self.catalogue, self.board)
+        return Candidates(self.items[mask_or_order], self.catalogue, self.board, self.passed)
 
 
 def scaled(scores: Floats) -> Floats:
     """Scores divided by their largest magnitude, so that parts of any origin weigh alike; zeros stay zeros."""
-    if not len(scores):
-        return scores
-    top = max(float(scores.max()), -float(scores.min()))
-    return scores / np.float32(top) if top > 0 else scores
+    return loops.scaled(scores)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import bisect
 import random
 from dataclasses import dataclass
 from typing import Annotated
@@ -30,13 +31,16 @@ class Plugin:
         if slots <= 0 or shown == len(ranked):
             return None
         fresh = np.flatnonzero(ranked.published > context.now - self.new_days * 86_400).tolist()
-        waiting = [place for place in fresh if place >= shown][: self.among]
-        slots = min(slots - (len(fresh) - sum(place >= shown for place in fresh)), len(waiting))
+        there = bisect.bisect_left(fresh, shown)
+        waiting = fresh[there : there + self.among]
+        slots = min(slots - there, len(waiting))
         if slots <= 0:
             return None
         draw = random.Random(context.seed)
         chosen = draw.sample(waiting, slots)
-        order = [place for place in range(len(ranked)) if place not in chosen]
+        order = list(range(len(ranked)))
+        for place in sorted(chosen, reverse=True):
+            del order[place]
         for slot, place in zip(sorted(draw.sample(range(self.first_slot, shown), slots)), chosen, strict=True):
             order.insert(slot, place)
         return np.array(order, np.int32)

@@ -12,5 +12,7 @@ class Plugin:
     """Reads the live catalogue: an item marked sold out is out of the next answer."""
 
     @hookimpl
-    def keep(self, candidates: Candidates) -> Mask:
+    def keep(self, candidates: Candidates) -> Mask | None:
+        if candidates.passed is not None and candidates.passed.servable:
+            return None
         return candidates.catalogue.servable.take(candidates.items)

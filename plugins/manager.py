@@ -110,22 +110,23 @@ class Plugins:
 
         Raises PluginFailed when a plugin fails or answers with anything but a mask: rules fail closed.
         """
-        kept = np.ones(len(candidates), np.bool_)
-        if not len(kept):  # an array made of nothing is no boolean one: a trap for plugins, and nothing to ask
-            return kept
+        kept: Mask | None = None
+        count = len(candidates)
+        if not count:  # an array made of nothing is no boolean one: a trap for plugins, and nothing to ask
+            return np.ones(0, np.bool_)
         for call in self.calls["keep"]:
             mask = call.or_raise(candidates, context)
             if mask is None:
                 continue
-            if not isinstance(mask, np.ndarray) or mask.dtype != np.bool_ or mask.shape != kept.shape:
-                wrong = WrongAnswer(f"keep must answer a boolean mask of {len(candidates)}, got {shape_of(mask)}")
+            if not isinstance(mask, np.ndarray) or mask.dtype != np.bool_ or mask.shape != (count,):
+                wrong = WrongAnswer(f"keep must answer a boolean mask of {count}, got {shape_of(mask)}")
                 call.failed(wrong)
                 raise PluginFailed(f"plugins.{call.plugin}: {wrong}")
             if dropped is not None:
-                out = len(candidates) - int(np.count_nonzero(mask))
+                out = count - int(np.count_nonzero(mask))
                 dropped[call.plugin] = dropped.get(call.plugin, 0) + out
-            kept &= mask
-        return kept
+            kept = mask if kept is None else kept & mask
+        return np.ones(count, np.bool_) if kept is None else kept
 
     def score(
         self, candidates: Candidates, context: Context, weights: Mapping[str, float]

@@ -5,11 +5,11 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 from typing import Annotated, ClassVar
 
-import numpy as np
 from msgspec import Meta
 
 from plugins.best_first import Remembered
 from plugins.contract import Candidates, Context, Floats, Ints, hookimpl
+from store import loops
 
 
 @dataclass(frozen=True)
@@ -26,5 +26,4 @@ class Plugin:
 
     @hookimpl
     def score(self, candidates: Candidates, context: Context) -> Floats:
-        age_days = np.maximum(context.now - candidates.published, 0) / 86_400
-        return np.exp2(age_days / -self.half_life_days).astype(np.float32)
+        return loops.faded(context.catalogue.published, candidates.items, context.now, self.half_life_days * 86_400)

@@ -5,9 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 from typing import ClassVar
 
-import numpy as np
-
-from plugins.best_first import Remembered
+from plugins.best_first import Logarithms, Remembered
 from plugins.contract import Candidates, Context, Floats, Ints, hookimpl, scaled
 
 
@@ -17,6 +15,7 @@ class Plugin:
 
     reason: ClassVar = ("popular", "Popular right now")
     _orders: Remembered = field(default_factory=Remembered, init=False, repr=False, compare=False)
+    _logs: Logarithms = field(default_factory=Logarithms, init=False, repr=False, compare=False)
 
     @hookimpl
     def retrieve(self, context: Context, limit: int) -> Ints | None:
@@ -28,4 +27,6 @@ class Plugin:
     @hookimpl
     def score(self, candidates: Candidates, context: Context) -> Floats | None:
         buyers = context.model.popularity(context.region)
-        return None if buyers is None else scaled(np.log1p(candidates.lookup(buyers)))
+        if buyers is None:
+            return None
+        return scaled(candidates.lookup(self._logs.of((context.model.id, context.region), buyers)))

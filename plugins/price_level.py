@@ -13,7 +13,6 @@ from plugins.contract import Candidates, Context, Floats, hookimpl
 from store.records import LoggedEvent, ProfileFeatures
 
 INTERESTED = frozenset({"view_item", "select_item", "add_to_cart", "purchase"})
-CENT = np.float32(0.01)
 
 
 @dataclass(frozen=True)
@@ -46,6 +45,8 @@ class Plugin:
         usual = context.visitor.extra.get("price_level.log_price")
         if usual is None:
             return None
-        price = candidates.price
-        off = np.abs(np.log(np.maximum(price, CENT)) - np.float32(usual)) / np.float32(-math.log(self.tolerance))
-        return np.where(np.isnan(price), np.float32(0), np.exp2(off))
+        off: Floats = candidates.log_price - np.float32(usual)
+        np.abs(off, out=off)
+        off *= np.float32(-1 / math.log(self.tolerance))
+        np.exp2(off, out=off)
+        return off

@@ -13,4 +13,6 @@ class Plugin:
 
     @hookimpl
     def keep(self, candidates: Candidates, context: Context) -> Mask | None:
-        return candidates.catalogue.in_region(context.region).take(candidates.items) if context.region else None
+        if not context.region or (candidates.passed is not None and candidates.passed.region == context.region):
+            return None
+        return candidates.catalogue.in_region(context.region).take(candidates.items)

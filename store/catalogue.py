@@ -6,6 +6,7 @@ take them anew for each request. Only `store.shop.ShopStore` changes a catalogue
 
 from __future__ import annotations
 
+import math
 from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
@@ -58,6 +59,7 @@ class Catalogue:
         self._changes: list[int] = []
         self._capacity = FIRST_CAPACITY
         self._price = Column(np.float32, np.nan)
+        self._log_price = Column(np.float32, -np.inf)
         self._published = Column(np.float64, 0)
         self._category = Column(np.int32, -1)
         self._top_category = Column(np.int32, -1)
@@ -77,6 +79,11 @@ class Catalogue:
     def price(self) -> Floats:
         """What one pays now, sale price included; nan where unknown."""
         return self._price.values[: self.size]
+
+    @property
+    def log_price(self) -> Floats:
+        """The natural logarithm of `price`; -inf where it is 0 or unknown."""
+        return self._log_price.values[: self.size]
 
     @property
     def published(self) -> NDArray[np.float64]:
@@ -292,6 +299,7 @@ class Catalogue:
         price = item.price if item.sale_price is None else item.sale_price
         top = self._names.top(item.category)
         self._price.values[number] = np.nan if price is None else price
+        self._log_price.values[number] = math.log(price) if price and price > 0 else -math.inf
         self._published.values[number] = item.published
         self._category.values[number] = self._names.category(item.category)
         self._top_category.values[number] = top
@@ -317,7 +325,15 @@ class Catalogue:
         self.attributes.clear_row(number)
 
     def _item_columns(self) -> Iterator[Column[Any]]:
-        yield from (self._price, self._published, self._category, self._top_category, self._brand, self._availability)
+        yield from (
+            self._price,
+            self._log_price,
+            self._published,
+            self._category,
+            self._top_category,
+            self._brand,
+            self._availability,
+        )
         yield from (self._servable, self._sensitive, self._regions, self._bands.column)
 
     def _reserve(self, size: int) -> None:

@@ -27,6 +27,8 @@ Card = dict[str, Any]
 _MANIFEST = "manifest.json"
 _POINTER = "current"
 _ID = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,63}")
+LARGE = 4 << 20
+"""Bytes from which numpy asks for large pages."""
 _MATRIX_PARTS = ("data", "indices", "indptr")
 
 
@@ -47,7 +49,8 @@ class _Manifest(msgspec.Struct):
 
 @dataclass(frozen=True)
 class StoredGeneration:
-    """A generation whose files were all found as its manifest describes them. Arrays are read-only maps of files."""
+    """A generation whose files were all found as its manifest describes them. Arrays are read-only,
+    the small ones maps of their files."""
 
     id: str
     folder: Path
@@ -115,7 +118,7 @@ def write_generation(
 
 
 def load_generation(folder: Path, id: str) -> StoredGeneration:  # noqa: A002
-    """Open a generation after comparing every file with the manifest; arrays are memory-mapped.
+    """Open a generation after comparing every file with the manifest; small arrays are memory-mapped.
 
     Raises GenerationUnreadable, which names the file and what is wrong with it.
     """
@@ -219,8 +222,11 @@ def _write_array(path: Path, name: str, array: Array) -> _Entry:
 
 def _map_array(path: Path, entry: _Entry) -> Array:
     try:
-        # An empty array cannot be mapped.
-        array: Array = np.load(path, mmap_mode="r" if 0 not in entry.shape else None, allow_pickle=False)
+        # An empty array cannot be mapped. A large one is read: only memory of its own lies in large pages, and where
+        # not every row is in a page of its own, gathering 500 rows of 100,000 vectors takes a third of the time.
+        mapped = 0 not in entry.shape and entry.size < LARGE
+        array: Array = np.load(path, mmap_mode="r" if mapped else None, allow_pickle=False)
+        array.flags.writeable = False
     except (OSError, ValueError) as error:
         raise GenerationUnreadable(path, f"is no array ({error})") from error
     if array.shape != entry.shape or array.dtype.str != entry.dtype:

@@ -88,6 +88,18 @@ def test_products_with_rows_that_may_be_missing(items: Ints, seed: int, width: i
     same(*both("products", vectors, items, random.normal(size=width).astype(np.float32)))
 
 
+@given(numbers, seeds, st.sampled_from([1, 5, 8, 64]))
+def test_a_history_is_folded_in(items: Ints, seed: int, width: int) -> None:
+    random = np.random.default_rng(seed)
+    vectors = random.normal(0, 0.3, size=(SIZE - 10, width)).astype(np.float32)
+    vectors[::3] = 0
+    one, other = both("folded", vectors, items, halves(len(items), seed), 0.05 * vectors.T @ vectors, 0.1, 2.0)
+    if one is None or other is None:
+        assert one is other
+    else:
+        np.testing.assert_allclose(one, other, rtol=1e-3, atol=1e-4)  # type: ignore[call-overload]
+
+
 @given(st.lists(numbers, min_size=1, max_size=9), st.integers(1, 50))
 def test_lists_are_merged_in_turns(lists: list[Ints], bound: int) -> None:
     same(*both("in_turns", lists, bound, slots()))
@@ -129,8 +141,8 @@ def test_affinities_of_items_some_of_which_are_hidden(items: Ints, seed: int) ->
     same(*both("fondness", liked, places, sizes, items, columns, 10))
 
 
-@given(st.lists(st.integers(-1, SIZE + 3), min_size=1, max_size=5, unique=True), seeds, st.integers(1, 30))
-def test_sessions_that_are_alike_vote(recent: list[int], seed: int, most: int) -> None:
+@given(st.lists(st.integers(-1, SIZE + 3), min_size=1, max_size=7), seeds, st.integers(1, 30), st.integers(1, 20))
+def test_what_visits_like_this_one_went_on_to(viewed: list[int], seed: int, most: int, neighbours: int) -> None:
     random = np.random.default_rng(seed)
     lengths = random.integers(1, 6, 50)
     starts = np.concatenate([[0], np.cumsum(lengths)])
@@ -141,13 +153,30 @@ def test_sessions_that_are_alike_vote(recent: list[int], seed: int, most: int) -
         np.searchsorted(clicks[order], np.arange(SIZE + 1)).astype(np.int64),
         session[order].astype(np.int32), (np.arange(len(clicks)) - starts[session])[order].astype(np.int32),
     )  # fmt: skip
-    freshness = random.random(50).astype(np.float32)
-    arguments = (np.array(recent, np.int32), postings, freshness, 12, most, slots(50))
-    found, wanted = loops.fastest.alike(*arguments), plain.alike(*arguments)
-    same(*(tuple(part[np.argsort(one[0])] for part in one) for one in (found, wanted)))
+    sessions = (random.random(50).astype(np.float32), starts.astype(np.int64), clicks)
+    factor = random.random(SIZE).astype(np.float32)
     nearness = np.exp(-np.arange(7)).astype(np.float32)
-    factor = np.ones(SIZE, np.float32)
-    same(*both("voted", wanted, starts.astype(np.int64), clicks, nearness, factor, recent[0], most, slots()))
+    found, wanted = (
+        module.went_on(
+            np.array(viewed, np.int32), postings, sessions, nearness, factor, (slots(50), slots()),
+            (5, 12, neighbours), most,
+        )
+        for module in (loops.fastest, plain)
+    )  # fmt: skip
+    same(*((items[np.lexsort((items, -scores.round(4)))], scores) for items, scores in (found, wanted)))
+
+
+@given(numbers, seeds, st.integers(0, SIZE))
+def test_columns_times_and_scales(items: Ints, seed: int, length: int) -> None:
+    random = np.random.default_rng(seed)
+    same(*both("rows", random.random(length).astype(np.float32), items))
+    same(*both("scaled", random.normal(size=length).astype(np.float32)))
+    same(*both("scaled", np.zeros(length, np.float32)))
+    same(*both("faded", random.normal(1e9, 1e6, SIZE), items, 1e9, 86_400.0))
+    mask = random.random(length) < 0.1
+    assert loops.any_of(mask, items) == plain.any_of(mask, items)
+    assert loops.within(items, length) == plain.within(items, length) == bool((items < length).all())
+    assert not loops.within(np.array([3, -1], np.int32), SIZE)
 
 
 def test_wrong_numbers_and_arrays_are_refused() -> None:

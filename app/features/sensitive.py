@@ -5,17 +5,19 @@ from __future__ import annotations
 from dataclasses import replace
 
 from plugins.contract import Visitor
+from store import loops
 from store.catalogue import Catalogue
 from store.records import Ints, Mask
 
 
 def without_sensitive(visitor: Visitor, catalogue: Catalogue) -> Visitor:
-    """The visitor as one who never met a sensitive item. About 12 µs for 100 items, where none is sensitive."""
+    """The visitor as one who never met a sensitive item."""
     sensitive = catalogue.sensitive
     unspoken = visitor.affinities.keys() & catalogue.unspoken_keys
-    viewed, history, bought = (_clear(items, sensitive) for items in (visitor.viewed, visitor.history, visitor.bought))
-    if not unspoken and viewed.all() and history.all() and bought.all():
+    met = (visitor.viewed, visitor.history, visitor.bought)
+    if not unspoken and not any(len(items) and loops.any_of(sensitive, items) for items in met):
         return visitor
+    viewed, history, bought = (_clear(items, sensitive) for items in met)
     return replace(
         visitor,
         viewed=visitor.viewed[viewed],

@@ -10,12 +10,13 @@ import numpy as np
 from scipy.sparse import csr_matrix
 
 from app.config import Config
-from app.learning.als import fold_in, unobserved_gram
+from app.learning.als import unobserved_gram
 from app.learning.content import ContentModel
 from app.learning.membership import NOBODY
 from app.learning.segment_step import membership
 from app.learning.sessions import SessionIndex
 from plugins.contract import NO_FLOATS, NO_ITEMS, Floats, Ints
+from store import loops
 from store.catalogue import Catalogue
 from store.faults import GenerationUnreadable
 from store.generation import Array, StoredGeneration
@@ -112,22 +113,8 @@ class LearnedModel:
     def user_vector(self, items: Ints, weights: Floats) -> Floats | None:
         if self.item_vectors is None or self._gram is None:
             return None
-        usable = (items < self.size) & (weights > 0)
-        items, weights = items[usable], weights[usable]
-        if not len(items):
-            return None
-        vectors = self.item_vectors[items]
-        behaved = vectors[:, 0] != 0
-        if not behaved.any():
-            return None
-        return fold_in(
-            vectors,
-            weights,
-            self._gram,
-            catalogue=int(self._als["catalogue"]),
-            regularization=self._als["regularization"],
-            unobserved_weight=self._als["unobserved_weight"],
-        )
+        unobserved = self._als["unobserved_weight"] * int(self._als["catalogue"])
+        return loops.folded(self.item_vectors, items, weights, self._gram, self._als["regularization"], unobserved)
 
     def session_scores(self, viewed: Ints, limit: int) -> tuple[Ints, Floats]:
         known = viewed[viewed < self.size]

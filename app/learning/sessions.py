@@ -80,8 +80,7 @@ class SessionIndex:
     """Scores items for a running visit from arrays of `build_session_index`; one thread at a time (it owns scratch)."""
 
     def __init__(self, arrays: SessionArrays, settings: SessionSettings = STANDARD) -> None:
-        self._session_starts: Longs = np.asarray(arrays["starts"], dtype=np.int64)
-        self._session_items: Ints = np.asarray(arrays["items"], dtype=np.int32)
+        starts: Longs = np.asarray(arrays["starts"], dtype=np.int64)
         self._postings: tuple[Longs, Ints, Ints] = (
             np.asarray(arrays["item_starts"], dtype=np.int64),
             np.asarray(arrays["item_sessions"], dtype=np.int32),
@@ -89,14 +88,14 @@ class SessionIndex:
         )
         age: Floats = np.asarray(arrays["age_days"], dtype=np.float32)
         idf: Floats = np.asarray(arrays["item_idf"], dtype=np.float32)
-        self._freshness: Floats = np.exp(-age / np.float32(settings.age_days))
+        freshness: Floats = np.exp(-age / np.float32(settings.age_days))
+        self._past: tuple[Floats, Longs, Ints] = (freshness, starts, np.asarray(arrays["items"], dtype=np.int32))
         self._factor: Floats = 1 + np.float32(settings.idf_weight) * idf
-        longest = int(np.diff(self._session_starts).max(initial=0)) + 1
+        longest = int(np.diff(starts).max(initial=0)) + 1
         self._nearness: Floats = np.exp(-np.arange(longest) / settings.distance).astype(np.float32)
-        self._settings = settings
+        self._bounds = (settings.last_items, settings.recent_sessions, settings.neighbours)
         # Memory of sparse sets (plugins/board.py), of sessions and of items.
-        self._sessions: Ints = np.zeros(len(age), dtype=np.int32)
-        self._slots: Ints = np.zeros(len(idf), dtype=np.int32)
+        self._slots: tuple[Ints, Ints] = (np.zeros(len(age), np.int32), np.zeros(len(idf), np.int32))
 
     def scores(self, visit: Sequence[int] | Ints, limit: int) -> tuple[Ints, Floats]:
         """The best `limit` items and their scores, best first, for item numbers of a visit, most recent last.
@@ -104,17 +103,11 @@ class SessionIndex:
         The most recent item itself is never among them. Items the index does not know count as a step in the visit
         and nothing else. An empty visit gives nothing.
         """
-        # Most recent first, each item once at its most recent place.
-        recent = list(dict.fromkeys(reversed([int(item) for item in visit[-self._settings.last_items :]])))
-        if not recent:
+        if not len(visit):
             return _NOTHING
-        neighbours = loops.alike(
-            np.array(recent, np.int32), self._postings, self._freshness, self._settings.recent_sessions,
-            self._settings.neighbours, self._sessions,
-        )  # fmt: skip
-        return loops.voted(
-            neighbours, self._session_starts, self._session_items, self._nearness, self._factor, recent[0], limit,
-            self._slots,
+        return loops.went_on(
+            np.asarray(visit, np.int32), self._postings, self._past, self._nearness, self._factor, self._slots,
+            self._bounds, limit,
         )  # fmt: skip
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Awaitable, Callable
 from time import perf_counter
 from typing import TYPE_CHECKING
 
@@ -9,7 +10,8 @@ import msgspec
 from starlette.middleware import Middleware
 from starlette.requests import Request
 from starlette.responses import HTMLResponse, Response
-from starlette.routing import Route
+from starlette.routing import Route, request_response
+from starlette.types import Receive, Scope, Send
 
 from app.experiments.trials import NoSuchArm
 from app.problem import Problem, misfit
@@ -83,11 +85,36 @@ def routes(node: Node) -> list[Route]:
     handlers = Handlers(node)
     readable = [Middleware(CrossOrigin, node.config.server.allowed_origins)]
     return [
-        Route("/v1/recommendations", handlers.post, methods=["POST", "OPTIONS"], middleware=readable),
+        Route("/v1/recommendations", Hot(handlers), methods=["POST", "OPTIONS"], middleware=readable),
         Route("/v1/recommendations", handlers.get, methods=["GET"], middleware=readable),
         Route("/v1/recommendations.html", handlers.html, methods=["GET"], middleware=readable),
         Route("/v1/recommendations/{request_id}/why", handlers.why, methods=["GET"]),
     ]
+
+
+class Hot:
+    """The hottest route as an ASGI application of its own: Starlette answers only where something went wrong."""
+
+    def __init__(self, handlers: Handlers) -> None:
+        self._handlers = handlers
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        try:
+            headers, content = await self._handlers.post(Request(scope, receive))
+        except Exception as error:
+            await request_response(_raising(error))(scope, receive, send)
+            return
+        await send({"type": "http.response.start", "status": 200, "headers": headers})
+        await send({"type": "http.response.body", "body": content})
+
+
+def _raising(error: Exception) -> Callable[[Request], Awaitable[Response]]:
+    """A handler that fails like this, for those who answer failures."""
+
+    async def fail(_: Request) -> Response:
+        raise error
+
+    return fail
 
 
 class Handlers:
@@ -99,8 +126,8 @@ class Handlers:
         self._asking = Asking(node)
         self._seconds = node.metrics.histogram("recommend_seconds", "From a request's body to the answer's bytes.")
 
-    async def post(self, request: Request) -> Response:
-        """Personal as far as the visitor agreed; no cache may keep it."""
+    async def post(self, request: Request) -> tuple[list[tuple[bytes, bytes]], bytes]:
+        """Headers and body. Personal as far as the visitor agreed; no cache may keep it."""
         body = await read_body(request, self._recommender.options.body_bytes)
         start = perf_counter()
         told = read_request(body, self._recommender.options)
@@ -109,8 +136,13 @@ class Handlers:
         content = self._answer(told, visitor, start, inside=inside)
         seconds = perf_counter() - start
         self._seconds.observe(seconds)
-        headers["server-timing"] = f"recommend;dur={seconds * 1000:.2f}"
-        return Response(content, 200, headers, media_type="application/json")
+        head = [(name.encode(), value.encode()) for name, value in headers.items()]
+        head += [
+            (b"content-type", b"application/json"),
+            (b"content-length", b"%d" % len(content)),
+            (b"server-timing", b"recommend;dur=%.2f" % (seconds * 1000)),
+        ]
+        return head, content
 
     async def get(self, request: Request) -> Response:
         """From the page alone, the same for everyone for half a minute."""

@@ -41,7 +41,7 @@ class AllowedItems:
                 np.logical_and(mask, self._filters.get(text, self._catalogue).mask(self._catalogue), out=mask)
         if kept is not None:
             np.logical_and(mask, kept, out=mask)
-        allowed = Allowed(mask)
+        allowed = Allowed(mask, servable=True, region=region)
         self._known[key] = (version, allowed)
         self._known.move_to_end(key)
         if len(self._known) > self._bound:

@@ -91,14 +91,14 @@ def keep(plugins: Plugins, candidates: Candidates, context: Context, exclude: In
         allowed = context.allowed.first(candidates.items, len(candidates))
         if len(allowed) < len(candidates):
             _note(ranking, "filter", len(candidates) - len(allowed))
-            candidates = Candidates(allowed, context.catalogue, context.board)
+        candidates = Candidates(allowed, context.catalogue, context.board, context.allowed)
     if len(exclude):
         out = candidates.contains(exclude)
         if out.any():
             _note(ranking, "excluded", int(np.count_nonzero(out)))
             candidates = candidates.select(~out)
     kept = plugins.keep(candidates, context, ranking.dropped)
-    candidates = candidates if kept.all() else candidates.select(kept)
+    candidates = candidates if np.count_nonzero(kept) == len(kept) else candidates.select(kept)
     ranking.kept += len(candidates)
     return candidates
 

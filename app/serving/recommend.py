@@ -7,7 +7,7 @@ One object per node. A request is a `Page` (where the visitor is), a `Visitor` (
 from __future__ import annotations
 
 import dataclasses
-import secrets
+import os
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from zoneinfo import ZoneInfo
@@ -177,7 +177,7 @@ class Recommender:
             rules=ruling,
             item=page.item,
             cart=page.cart,
-            seed=secrets.randbits(63) if seed is None else seed,
+            seed=int.from_bytes(os.urandom(8)) >> 1 if seed is None else seed,
             allowed=self.allowed.of(page.region, placement.filter, ask.filter, rules=ruling),
             board=self._board,
         )
@@ -193,7 +193,7 @@ class Recommender:
     ) -> Shelf:
         if placement.exclude_bought and len(context.visitor.bought):
             exclude = np.concatenate((exclude, context.visitor.bought))
-        request_id = secrets.token_hex(8)
+        request_id = os.urandom(8).hex()
         strategy = _strategy(context)
         try:
             ranking = rank(

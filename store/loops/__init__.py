@@ -17,33 +17,43 @@ except ImportError:  # not built: slower, and the same answers
 COMPILED = fastest is not plain
 """Whether the compiled loops are used."""
 
-alike = fastest.alike
+any_of = fastest.any_of
 best_places = fastest.best_places
-fondness = fastest.fondness
+faded = fastest.faded
+folded = fastest.folded
 followed = fastest.followed
+fondness = fastest.fondness
 in_turns = fastest.in_turns
 products = fastest.products
+rows = fastest.rows
+scaled = fastest.scaled
 shares = fastest.shares
 spread = fastest.spread
 strongest = fastest.strongest
 summed_best = fastest.summed_best
 those_allowed = fastest.those_allowed
-voted = fastest.voted
 weighed = fastest.weighed
+went_on = fastest.went_on
+within = fastest.within
 
 __all__ = [
     "COMPILED",
-    "alike",
+    "any_of",
     "best_places",
+    "faded",
+    "folded",
     "followed",
     "fondness",
     "in_turns",
     "products",
+    "rows",
+    "scaled",
     "shares",
     "spread",
     "strongest",
     "summed_best",
     "those_allowed",
-    "voted",
     "weighed",
-]  # fmt: skip
+    "went_on",
+    "within",
+]

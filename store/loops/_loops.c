@@ -336,6 +336,66 @@ static PyObject *products(PyObject *self, PyObject *const *args, Py_ssize_t give
     END;
 }
 
+/* folded(vectors, items, weights, gram, ridge, unobserved, out) -> how many of the items there is a vector of */
+static PyObject *folded(PyObject *self, PyObject *const *args, Py_ssize_t given) {
+    NEED(7);
+    TAKE(vectors, const float, 'f', 0, 0);
+    TAKE(items, const i32, 'i', 0, 1);
+    TAKE(weights, const float, 'f', 0, 2);
+    TAKE(gram, const float, 'f', 0, 3);
+    double ridge = PyFloat_AsDouble(args[4]), unobserved = PyFloat_AsDouble(args[5]);
+    if (PyErr_Occurred()) goto failed;
+    TAKE(out, float, 'f', 1, 6);
+    Py_ssize_t width = out_length;
+    FIT(width > 0 && vectors_length % width == 0 && gram_length == width * width, "the vectors, the gram and the result do not fit");
+    FIT(items_length == weights_length, "one weight per item is needed");
+    Py_ssize_t rows = vectors_length / width, used = 0, behaved = 0;
+    SCRATCH(float, system, width * width + width);
+    float *right = system + width * width;
+    memcpy(system, gram, sizeof(float) * (size_t)(width * width));
+    memset(right, 0, sizeof(float) * (size_t)width);
+    for (Py_ssize_t at = 0; at < items_length; at++)
+        if (items[at] >= 0 && items[at] < rows && weights[at] > 0)
+            for (Py_ssize_t part = 0; part < width; part += 16)
+                __builtin_prefetch(vectors + (i64)items[at] * width + part);
+    for (Py_ssize_t at = 0; at < items_length; at++) {
+        if (items[at] < 0 || items[at] >= rows || !(weights[at] > 0)) continue;
+        const float *row = vectors + (i64)items[at] * width;
+        used++;
+        if (row[0] == 0) continue; /* nobody touched it: its vector is nothing */
+        behaved++;
+        for (Py_ssize_t i = 0; i < width; i++) { /* the upper half is enough */
+            float part = weights[at] * row[i], *line = system + i * width;
+            right[i] += part;
+            for (Py_ssize_t j = i; j < width; j++) line[j] += part * row[j];
+        }
+    }
+    if (behaved) {
+        float shift = (float)(ridge * ((double)used + unobserved));
+        for (Py_ssize_t i = 0; i < width; i++) system[i * width + i] += shift;
+        /* Cholesky by rows, system = U' U, and the first half of the solution with it. */
+        for (Py_ssize_t k = 0; k < width; k++) {
+            float *line = system + k * width;
+            FIT(line[k] > 0 && isfinite(line[k]), "history: the values must be finite and not negative");
+            float root = 1 / sqrtf(line[k]);
+            for (Py_ssize_t j = k; j < width; j++) line[j] *= root;
+            right[k] *= root;
+            for (Py_ssize_t i = k + 1; i < width; i++) {
+                float part = line[i], *below = system + i * width;
+                right[i] -= part * right[k];
+                for (Py_ssize_t j = i; j < width; j++) below[j] -= part * line[j];
+            }
+        }
+        for (Py_ssize_t k = width; k-- > 0;) {
+            float sum = right[k], *line = system + k * width;
+            for (Py_ssize_t j = k + 1; j < width; j++) sum -= line[j] * out[j];
+            out[k] = sum / line[k];
+        }
+    }
+    answer = PyLong_FromSsize_t(behaved);
+    END;
+}
+
 /* in_turns(lists, slots, found) -> count; as many as `found` has room for */
 static PyObject *in_turns(PyObject *self, PyObject *const *args, Py_ssize_t given) {
     NEED(3);
@@ -378,6 +438,18 @@ static PyObject *those_allowed(PyObject *self, PyObject *const *args, Py_ssize_t
         if (mask[items[at]]) found[count++] = items[at];
     }
     answer = PyLong_FromSsize_t(count);
+    END;
+}
+
+/* any_of(mask, items) -> bool; whether the mask holds for any of them; numbers beyond it do not count */
+static PyObject *any_of(PyObject *self, PyObject *const *args, Py_ssize_t given) {
+    NEED(2);
+    TAKE(mask, const unsigned char, '?', 0, 0);
+    TAKE(items, const i32, 'i', 0, 1);
+    int found = 0;
+    for (Py_ssize_t at = 0; at < items_length && !found; at++)
+        found = items[at] >= 0 && items[at] < mask_length && mask[items[at]];
+    answer = PyBool_FromLong(found);
     END;
 }
 
@@ -502,49 +574,64 @@ static int newest_first(const void *one, const void *other) {
     return (left > right) - (left < right);
 }
 
-static int most_alike_first(const void *one, const void *other) {
-    const Entry *left = one, *right = other;
-    if ((float)left->likeness != (float)right->likeness) return (float)left->likeness > (float)right->likeness ? -1 : 1;
-    return newest_first(one, other);
-}
-
-/* alike(recent, item_starts, item_sessions, item_positions, freshness, slots, newest, most, sessions, positions, weights)
-   -> count */
-static PyObject *alike(PyObject *self, PyObject *const *args, Py_ssize_t given) {
-    NEED(11);
-    TAKE(recent, const i32, 'i', 0, 0);
+/* went_on(viewed, item_starts, item_sessions, item_positions, freshness, starts, clicks, nearness, factor, session_slots,
+   item_slots, last_items, newest, neighbours, most, found, sums) -> count */
+static PyObject *went_on(PyObject *self, PyObject *const *args, Py_ssize_t given) {
+    NEED(17);
+    TAKE(viewed, const i32, 'i', 0, 0);
     TAKE(item_starts, const i64, 'q', 0, 1);
     TAKE(item_sessions, const i32, 'i', 0, 2);
     TAKE(item_positions, const i32, 'i', 0, 3);
     TAKE(freshness, const float, 'f', 0, 4);
-    TAKE(slots, i32, 'i', 1, 5);
-    Py_ssize_t newest = PyLong_AsSsize_t(args[6]), most = PyLong_AsSsize_t(args[7]);
+    TAKE(starts, const i64, 'q', 0, 5);
+    TAKE(clicks, const i32, 'i', 0, 6);
+    TAKE(nearness, const float, 'f', 0, 7);
+    TAKE(factor, const float, 'f', 0, 8);
+    TAKE(session_slots, i32, 'i', 1, 9);
+    TAKE(item_slots, i32, 'i', 1, 10);
+    Py_ssize_t last_items = PyLong_AsSsize_t(args[11]), newest = PyLong_AsSsize_t(args[12]);
+    Py_ssize_t neighbours = PyLong_AsSsize_t(args[13]), most = PyLong_AsSsize_t(args[14]);
     if (PyErr_Occurred()) goto failed;
-    TAKE(sessions, i32, 'i', 1, 8);
-    TAKE(positions, i32, 'i', 1, 9);
-    TAKE(weights, float, 'f', 1, 10);
+    TAKE(found, i32, 'i', 1, 15);
+    TAKE(sums, float, 'f', 1, 16);
     FIT(item_sessions_length == item_positions_length, "one position per session is needed");
-    FIT(slots_length == freshness_length, "one slot per session is needed");
-    FIT(newest > 0 && most > 0 && most <= sessions_length && sessions_length == positions_length &&
-            sessions_length == weights_length, "the results need room for `most`");
-    SCRATCH(Entry, entries, newest * recent_length);
+    FIT(freshness_length == session_slots_length && freshness_length == starts_length - 1, "one row per session is needed");
+    FIT(factor_length == item_slots_length, "one row per item is needed");
+    FIT(last_items > 0 && last_items <= 64 && newest > 0 && neighbours > 0, "the bounds must be positive");
+    FIT(most >= 0 && most <= found_length && found_length == sums_length, "the results need room for `most`");
+
+    /* Most recent first, each item once at its most recent place. */
+    i32 recent[64];
+    Py_ssize_t steps = 0;
+    for (Py_ssize_t at = viewed_length; at-- > 0 && viewed_length - at <= last_items;) {
+        Py_ssize_t same = 0;
+        while (same < steps && recent[same] != viewed[at]) same++;
+        if (same == steps) recent[steps++] = viewed[at];
+    }
+
+    /* The newest sessions that share an item with the visit, and of these the most alike. */
+    SCRATCH(Entry, entries, newest * steps + neighbours);
     Py_ssize_t count = 0;
-    for (Py_ssize_t step = recent_length; step-- > 0;) { /* the oldest first, so that the newest match has the word */
+    for (Py_ssize_t step = steps; step-- > 0;) { /* the oldest first, so that the newest match has the word */
         if (recent[step] < 0 || recent[step] >= item_starts_length - 1) continue;
         i64 from = item_starts[recent[step]], to = item_starts[recent[step] + 1];
         FIT(from >= 0 && to <= item_sessions_length, "an item's sessions reach beyond them all");
         /* A session among the newest of all is among the newest of each of its items: theirs come newest first. */
         if (to > from + newest) to = from + newest;
         for (i64 place = from; place < to; place++) {
-            i32 session = item_sessions[place];
-            BOUND(session, slots_length);
-            i32 slot = slots[session];
+            BOUND(item_sessions[place], session_slots_length);
+            __builtin_prefetch(session_slots + item_sessions[place], 1);
+            __builtin_prefetch(freshness + item_sessions[place]);
+            __builtin_prefetch(starts + item_sessions[place]);
+        }
+        for (i64 place = from; place < to; place++) {
+            i32 session = item_sessions[place], slot = session_slots[session];
             if (slot < 0 || slot >= count || entries[slot].session != session) {
-                slot = slots[session] = (i32)count++;
+                slot = session_slots[session] = (i32)count++;
                 entries[slot].session = session;
                 entries[slot].likeness = 0;
             }
-            entries[slot].likeness += (double)(recent_length - step) / (double)recent_length;
+            entries[slot].likeness += (double)(steps - step) / (double)steps;
             entries[slot].step = (i32)step;
             entries[slot].position = item_positions[place];
         }
@@ -553,76 +640,114 @@ static PyObject *alike(PyObject *self, PyObject *const *args, Py_ssize_t given) 
         qsort(entries, (size_t)count, sizeof(Entry), newest_first);
         count = newest;
     }
-    if (count > most) {
-        qsort(entries, (size_t)count, sizeof(Entry), most_alike_first);
-        count = most;
-    }
-    for (Py_ssize_t at = 0; at < count; at++) {
-        float nearer = (float)fmax(0, 1 - 0.1 * (entries[at].step + 1));
-        sessions[at] = entries[at].session;
-        positions[at] = entries[at].position;
-        weights[at] = (float)entries[at].likeness * nearer * freshness[entries[at].session];
-    }
-    answer = PyLong_FromSsize_t(count);
-    END;
-}
-
-/* voted(sessions, positions, weights, starts, clicks, nearness, factor, but_not, slots, most, found, sums) -> count */
-static PyObject *voted(PyObject *self, PyObject *const *args, Py_ssize_t given) {
-    NEED(12);
-    TAKE(sessions, const i32, 'i', 0, 0);
-    TAKE(positions, const i32, 'i', 0, 1);
-    TAKE(weights, const float, 'f', 0, 2);
-    TAKE(starts, const i64, 'q', 0, 3);
-    TAKE(clicks, const i32, 'i', 0, 4);
-    TAKE(nearness, const float, 'f', 0, 5);
-    TAKE(factor, const float, 'f', 0, 6);
-    long but_not = PyLong_AsLong(args[7]);
-    if (but_not == -1 && PyErr_Occurred()) goto failed;
-    TAKE(slots, i32, 'i', 1, 8);
-    Py_ssize_t most = PyLong_AsSsize_t(args[9]);
-    if (most == -1 && PyErr_Occurred()) goto failed;
-    TAKE(found, i32, 'i', 1, 10);
-    TAKE(sums, float, 'f', 1, 11);
-    FIT(sessions_length == positions_length && sessions_length == weights_length, "the arrays need one length");
-    FIT(most >= 0 && most <= found_length && found_length == sums_length, "the results need room for `most`");
+    /* Of equally similar sessions the recent one, which has the lower number. */
+    Best voters = {(Ranked *)(entries + newest * steps), 0, count < neighbours ? count : neighbours};
+    for (Py_ssize_t at = 0; at < count; at++)
+        offer(&voters, (float)entries[at].likeness - 1e-9 * entries[at].session, (i32)at);
     Py_ssize_t whole = 0;
-    for (Py_ssize_t one = 0; one < sessions_length; one++) {
-        BOUND(sessions[one], starts_length - 1);
-        i64 from = starts[sessions[one]], to = starts[sessions[one] + 1];
+    for (Py_ssize_t one = 0; one < voters.size; one++) {
+        const Entry *voter = entries + voters.heap[one].place;
+        i64 from = starts[voter->session], to = starts[voter->session + 1];
         FIT(from >= 0 && to >= from && to <= clicks_length, "a session reaches beyond the clicks");
-        FIT(positions[one] >= 0 && to - from <= nearness_length && positions[one] < to - from, "a place outside its session");
-        __builtin_prefetch(clicks + from);
+        FIT(voter->position >= 0 && voter->position < to - from && to - from <= nearness_length, "a place outside its session");
+        for (i64 click = from; click < to; click += 16) __builtin_prefetch(clicks + click);
         whole += to - from;
     }
-    SCRATCH(double, totals, whole + 2 * most + whole);
-    Best best = {(Ranked *)(totals + whole), 0, most};
-    i32 *distinct = (i32 *)(best.heap + most);
-    i32 known = 0;
-    for (Py_ssize_t one = 0; one < sessions_length; one++) {
-        i64 from = starts[sessions[one]], to = starts[sessions[one] + 1], match = from + positions[one];
+
+    /* Every click of every one of them is a vote. */
+    double *totals = PyMem_Malloc((sizeof(double) + sizeof(i32)) * (size_t)(whole + 1) + sizeof(Ranked) * (size_t)most);
+    if (!totals) {
+        PyErr_NoMemory();
+        goto failed;
+    }
+    Best best = {(Ranked *)(totals + whole + 1), 0, most};
+    i32 *distinct = (i32 *)(best.heap + most), known = 0;
+    for (Py_ssize_t one = 0; one < voters.size; one++) {
+        const Entry *voter = entries + voters.heap[one].place;
+        float weight = (float)voter->likeness * (float)fmax(0, 1 - 0.1 * (voter->step + 1)) * freshness[voter->session];
+        i64 from = starts[voter->session], to = starts[voter->session + 1], match = from + voter->position;
         for (i64 click = from; click < to; click++) {
             i32 item = clicks[click];
-            BOUND(item, slots_length);
-            i32 slot = slots[item];
+            if (item < 0 || item >= item_slots_length) {
+                PyErr_Format(PyExc_IndexError, "item %d is outside 0..%zd", item, item_slots_length - 1);
+                PyMem_Free(totals);
+                goto failed;
+            }
+            i32 slot = item_slots[item];
             if (slot < 0 || slot >= known || distinct[slot] != item) {
-                slot = slots[item] = known++;
+                slot = item_slots[item] = known++;
                 distinct[slot] = item;
                 totals[slot] = 0;
             }
-            totals[slot] += weights[one] * nearness[click < match ? match - click : click - match];
+            totals[slot] += weight * nearness[click < match ? match - click : click - match];
         }
     }
-    for (i32 slot = 0; slot < known; slot++) {
-        BOUND(distinct[slot], factor_length);
-        if (distinct[slot] != but_not) offer(&best, (float)totals[slot] * factor[distinct[slot]], slot);
-    }
+    for (i32 slot = 0; slot < known; slot++)
+        if (distinct[slot] != recent[0]) offer(&best, (float)totals[slot] * factor[distinct[slot]], slot);
     in_order(&best);
     for (Py_ssize_t at = 0; at < best.size; at++) {
         found[at] = distinct[best.heap[at].place];
         sums[at] = (float)best.heap[at].score;
     }
+    PyMem_Free(totals);
     answer = PyLong_FromSsize_t(best.size);
+    END;
+}
+
+/* rows(column, items, out) -> None; rows that are not there are 0 */
+static PyObject *rows(PyObject *self, PyObject *const *args, Py_ssize_t given) {
+    NEED(3);
+    TAKE(column, const float, 'f', 0, 0);
+    TAKE(items, const i32, 'i', 0, 1);
+    TAKE(out, float, 'f', 1, 2);
+    FIT(items_length == out_length, "one result per item is needed");
+    for (Py_ssize_t at = 0; at < items_length; at++)
+        out[at] = items[at] >= 0 && items[at] < column_length ? column[items[at]] : 0;
+    answer = Py_NewRef(Py_None);
+    END;
+}
+
+/* scaled(scores, out) -> None; divided by the largest magnitude */
+static PyObject *scaled(PyObject *self, PyObject *const *args, Py_ssize_t given) {
+    NEED(2);
+    TAKE(scores, const float, 'f', 0, 0);
+    TAKE(out, float, 'f', 1, 1);
+    FIT(scores_length == out_length, "one result per score is needed");
+    float top = 0;
+    for (Py_ssize_t at = 0; at < scores_length; at++)
+        if (fabsf(scores[at]) > top || isnan(scores[at])) top = fabsf(scores[at]);
+    for (Py_ssize_t at = 0; at < scores_length; at++) out[at] = top > 0 ? scores[at] / top : scores[at];
+    answer = Py_NewRef(Py_None);
+    END;
+}
+
+/* faded(times, items, now, half_life, out) -> None; 1 now and later, a half one half-life before */
+static PyObject *faded(PyObject *self, PyObject *const *args, Py_ssize_t given) {
+    NEED(5);
+    TAKE(times, const double, 'd', 0, 0);
+    TAKE(items, const i32, 'i', 0, 1);
+    double now = PyFloat_AsDouble(args[2]), half_life = PyFloat_AsDouble(args[3]);
+    if (PyErr_Occurred()) goto failed;
+    TAKE(out, float, 'f', 1, 4);
+    FIT(items_length == out_length, "one result per item is needed");
+    FIT(half_life > 0, "a half-life must be positive");
+    for (Py_ssize_t at = 0; at < items_length; at++) {
+        BOUND(items[at], times_length);
+        out[at] = exp2f((float)(fmin(times[items[at]] - now, 0) / half_life));
+    }
+    answer = Py_NewRef(Py_None);
+    END;
+}
+
+/* within(items, size) -> bool; whether every number is one below `size` */
+static PyObject *within(PyObject *self, PyObject *const *args, Py_ssize_t given) {
+    NEED(2);
+    TAKE(items, const uint32_t, 'i', 0, 0);
+    Py_ssize_t size = PyLong_AsSsize_t(args[1]);
+    if (size == -1 && PyErr_Occurred()) goto failed;
+    uint32_t most = 0; /* seen as unsigned a negative number is a huge one */
+    for (Py_ssize_t at = 0; at < items_length; at++) most = items[at] > most ? items[at] : most;
+    answer = PyBool_FromLong(!items_length || (i64)most < size);
     END;
 }
 
@@ -631,8 +756,9 @@ static PyObject *voted(PyObject *self, PyObject *const *args, Py_ssize_t given) 
 #define LOOP(name) {#name, (PyCFunction)(void (*)(void))name, METH_FASTCALL, NULL}
 
 static PyMethodDef methods[] = {
-    LOOP(reach), LOOP(followed), LOOP(summed_best), LOOP(spread), LOOP(strongest), LOOP(products), LOOP(in_turns), LOOP(those_allowed),
-    LOOP(best_places), LOOP(shares), LOOP(weighed), LOOP(fondness), LOOP(alike), LOOP(voted),
+    LOOP(reach), LOOP(followed), LOOP(summed_best), LOOP(spread), LOOP(strongest), LOOP(products), LOOP(folded), LOOP(in_turns), LOOP(those_allowed),
+    LOOP(best_places), LOOP(shares), LOOP(weighed), LOOP(fondness), LOOP(went_on), LOOP(rows), LOOP(scaled),
+    LOOP(faded), LOOP(any_of), LOOP(within),
     {NULL, NULL, 0, NULL},
 };
 

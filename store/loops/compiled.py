@@ -51,6 +51,13 @@ def products(vectors: Floats, items: Ints, vector: Floats) -> Floats:
     return out
 
 
+def folded(
+    vectors: Floats, items: Ints, weights: Floats, gram: Floats, ridge: float, unobserved: float
+) -> Floats | None:
+    out = _empty(len(gram), _float)
+    return out if _loops.folded(vectors, items, weights, gram, ridge, unobserved, out) else None
+
+
 def in_turns(lists: Sequence[Ints], bound: int, slots: Ints) -> Ints:
     found = _empty(bound, _int)
     return found[: _loops.in_turns(list(lists), slots, found)]
@@ -94,18 +101,34 @@ def fondness(
     return out
 
 
-def alike(
-    recent: Ints, postings: tuple[Longs, Ints, Ints], freshness: Floats, newest: int, most: int, slots: Ints
-) -> tuple[Ints, Ints, Floats]:
-    sessions, positions, weights = _empty(most, _int), _empty(most, _int), _empty(most, _float)
-    count = _loops.alike(recent, *postings, freshness, slots, newest, most, sessions, positions, weights)
-    return sessions[:count], positions[:count], weights[:count]
-
-
-def voted(
-    neighbours: tuple[Ints, Ints, Floats], starts: Longs, clicks: Ints, nearness: Floats, factor: Floats,
-    but_not: int, most: int, slots: Ints,
+def went_on(
+    viewed: Ints, postings: tuple[Longs, Ints, Ints], sessions: tuple[Floats, Longs, Ints], nearness: Floats,
+    factor: Floats, slots: tuple[Ints, Ints], bounds: tuple[int, int, int], most: int,
 ) -> tuple[Ints, Floats]:  # fmt: skip
     found, sums = _empty(most, _int), _empty(most, _float)
-    count = _loops.voted(*neighbours, starts, clicks, nearness, factor, but_not, slots, most, found, sums)
+    count = _loops.went_on(viewed, *postings, *sessions, nearness, factor, *slots, *bounds, most, found, sums)
     return found[:count], sums[:count]
+
+
+def rows(column: Floats, items: Ints) -> Floats:
+    out = _empty(len(items), _float)
+    _loops.rows(column, items, out)
+    return out
+
+
+def scaled(scores: Floats) -> Floats:
+    if scores.dtype != _float or not scores.flags.c_contiguous:
+        scores = np.ascontiguousarray(scores, _float)
+    out = _empty(len(scores), _float)
+    _loops.scaled(scores, out)
+    return out
+
+
+def faded(times: NDArray[np.float64], items: Ints, now: float, half_life: float) -> Floats:
+    out = _empty(len(items), _float)
+    _loops.faded(times, items, now, half_life, out)
+    return out
+
+
+any_of = _loops.any_of
+within = _loops.within

@@ -79,6 +79,27 @@ def products(vectors: Floats, items: Ints, vector: Floats) -> Floats:
     return found
 
 
+def folded(
+    vectors: Floats, items: Ints, weights: Floats, gram: Floats, ridge: float, unobserved: float
+) -> Floats | None:
+    """The vector of someone with a history, who was not there when the items' were learned (app/learning/als.py):
+    solves (gram + sum of w v v' + ridge * (number of items + unobserved) * 1) x = sum of w v.
+
+    Items beyond the rows and weights of 0 or less are left out; None where no other item has a vector. Raises
+    ValueError where a weight is not finite.
+    """
+    usable = (items >= 0) & (items < len(vectors)) & (weights > 0)
+    values, rows = weights[usable], vectors.take(items[usable], axis=0)
+    if not (rows[:, 0] != 0).any():
+        return None
+    system = rows.T @ (rows * values[:, None]) + gram
+    system.reshape(-1)[:: len(system) + 1] += np.float32(ridge * (len(values) + unobserved))
+    if not np.isfinite(system).all():
+        raise ValueError("history: the values must be finite and not negative")
+    found: Floats = np.linalg.solve(system, values @ rows)
+    return found
+
+
 def in_turns(lists: Sequence[Ints], bound: int, slots: Ints) -> Ints:
     """Every item once, at most `bound`: the first of every list, then the second …"""
     items = np.concatenate(lists)
@@ -89,6 +110,11 @@ def in_turns(lists: Sequence[Ints], bound: int, slots: Ints) -> Ints:
 def those_allowed(mask: Mask, items: Ints, most: int) -> Ints:
     """The first `most` of `items` whose number the mask lets through."""
     return items.compress(mask.take(items))[:most]
+
+
+def any_of(mask: Mask, items: Ints) -> bool:
+    """Whether the mask holds for any of `items`; numbers beyond it do not count."""
+    return bool(mask.take(items[items < len(mask)]).any())
 
 
 def best_places(scores: Floats, most: int) -> Ints:
@@ -135,15 +161,45 @@ def fondness(
     return found
 
 
-def alike(
-    recent: Ints, postings: tuple[Longs, Ints, Ints], freshness: Floats, newest: int, most: int, slots: Ints
-) -> tuple[Ints, Ints, Floats]:
-    """The `most` sessions most like a visit among the `newest` that share an item with it (VMIS-kNN): their numbers,
-    in each the place of the match nearest to the visit's end, and the weight of its vote.
+def went_on(
+    viewed: Ints, postings: tuple[Longs, Ints, Ints], sessions: tuple[Floats, Longs, Ints], nearness: Floats,
+    factor: Floats, slots: tuple[Ints, Ints], bounds: tuple[int, int, int], most: int,
+) -> tuple[Ints, Floats]:  # fmt: skip
+    """The `most` items that sessions like a visit went on to, best first, and their scores (VMIS-kNN; what it means:
+    app/learning/sessions.py). The visit's last item is not among them.
 
-    `recent` are the visit's items, most recent first; `postings` the sessions of each item, newest (lowest) first,
-    as starts, numbers and places; `slots` an int32 per session.
+    `viewed` are the visit's items, newest last, of which `bounds` says how many count, how many of the newest sessions
+    that share one are looked at, and how many of these vote: those most alike, of equals the newest. Every click of
+    theirs counts the session's weight, less the further it lies from the shared item nearest to the visit's end
+    (`nearness`), times the item's `factor`. `postings`: the sessions of each item, newest (lowest) first, as starts,
+    numbers and places; `sessions`: of each its freshness and where its `clicks` start; `slots`: an int32 per session
+    and per item.
     """
+    last_items, newest, neighbours = bounds
+    recent = list(dict.fromkeys(reversed(viewed[-last_items:].tolist())))
+    chosen, matches, weights = _alike(recent, postings, sessions[0], newest, neighbours, slots[0])
+    if not len(chosen):
+        return np.empty(0, np.int32), np.empty(0, np.float32)
+    _, starts, clicks = sessions
+    begin = starts.take(chosen)
+    lengths = starts.take(chosen + 1) - begin
+    ends = lengths.cumsum()
+    # Every click of every neighbour: whose it is, and where it lies in the index.
+    of = np.repeat(np.arange(len(begin)), lengths)
+    click = np.arange(int(ends[-1])) + (begin - ends + lengths).take(of)
+    away = np.abs(click - (begin + matches).take(of))
+    every = clicks.take(click)
+    items = _distinct(every, slots[1])
+    scores = spread(items, every, weights.take(of) * nearness.take(away), slots[1]) * factor.take(items)
+    others = np.flatnonzero(items != recent[0])
+    order = others.take(np.argsort(-scores.take(others), kind="stable")[:most])
+    return items.take(order), scores.take(order)
+
+
+def _alike(
+    recent: list[int], postings: tuple[Longs, Ints, Ints], freshness: Floats, newest: int, most: int, slots: Ints
+) -> tuple[Ints, Ints, Floats]:
+    """The sessions that vote, the place of each one's match nearest to the visit's end, and what its vote weighs."""
     starts, sessions_of, places_of = postings
     # Oldest first, so that the last entry of a session is its match nearest to the end of the visit.
     steps = [step for step in reversed(range(len(recent))) if 0 <= recent[step] < len(starts) - 1]
@@ -167,31 +223,28 @@ def alike(
     return sessions, positions.take(chosen), likeness.take(chosen) * nearer * freshness.take(sessions)
 
 
-def voted(
-    neighbours: tuple[Ints, Ints, Floats], starts: Longs, clicks: Ints, nearness: Floats, factor: Floats,
-    but_not: int, most: int, slots: Ints,
-) -> tuple[Ints, Floats]:  # fmt: skip
-    """The `most` items that sessions vote for, best first, and their sums: every click of a session counts the
-    session's weight, less the further it lies from the match (`nearness`), times the item's `factor`.
+def rows(column: Floats, items: Ints) -> Floats:
+    """The column at these items; 0 for items beyond it."""
+    if not len(column):
+        return np.zeros(len(items), np.float32)
+    return np.where(items < len(column), column.take(items, mode="clip"), np.float32(0))
 
-    `neighbours` are what `alike` answers; `slots` an int32 per item.
-    """
-    sessions, matches, weights = neighbours
-    begin = starts.take(sessions)
-    lengths = starts.take(sessions + 1) - begin
-    ends = lengths.cumsum()
-    # Every click of every neighbour: whose it is, and where it lies in the index.
-    of = np.repeat(np.arange(len(begin)), lengths)
-    click = np.arange(int(ends[-1]) if len(ends) else 0) + (begin - ends + lengths).take(of)
-    away = np.abs(click - (begin + matches).take(of))
-    votes = weights.take(of) * nearness.take(away)
-    every = clicks.take(click)
-    items, sums = summed_best(every, votes, len(every), slots)
-    others = np.flatnonzero(items != but_not)
-    items = items.take(others)
-    scores = sums.take(others) * factor.take(items)
-    order = np.argsort(-scores, kind="stable")[:most]
-    return items.take(order), scores.take(order)
+
+def scaled(scores: Floats) -> Floats:
+    """Scores divided by their largest magnitude; zeros stay zeros."""
+    top = max(float(scores.max()), -float(scores.min())) if len(scores) else 0.0
+    return scores / np.float32(top) if top > 0 else scores.astype(np.float32)
+
+
+def faded(times: NDArray[np.float64], items: Ints, now: float, half_life: float) -> Floats:
+    """What is left of 1 since each item's time: 1 where it is now or still to come, a half a half-life ago."""
+    return np.exp2(np.minimum(times.take(items) - now, 0) / half_life).astype(np.float32)
+
+
+def within(items: Ints, size: int) -> bool:
+    """Whether every one of these int32 numbers is 0 … size - 1."""
+    # Seen as unsigned a negative number is a huge one: one look finds both.
+    return not len(items) or int(np.maximum.reduce(items.view(np.uint32))) < size
 
 
 def _distinct(items: Ints, slots: Ints) -> Ints:
