@@ -38,7 +38,7 @@ setup-dev: $(STAMPS)/dev $(STAMPS)/loops
 demo: setup assets
 	@exec $(BIN)/personalize demo
 
-test: setup-dev assets
+test: setup-dev assets $(STAMPS)/clients
 	@tools/system.sh browser
 	@$(BIN)/python -m pytest $(ARGS)
 
@@ -49,7 +49,7 @@ check: setup-dev
 	@$(BIN)/lint-imports --no-logo
 	@git ls-files -z '*.md' | xargs -0 $(BIN)/cog --check -I .
 
-coverage: setup-dev assets
+coverage: setup-dev assets $(STAMPS)/clients
 	@tools/system.sh browser
 	@$(BIN)/coverage run -m pytest $(ARGS)
 	@$(BIN)/coverage report
@@ -103,6 +103,12 @@ $(STAMPS)/dev: requirements-dev.lock $(STAMPS)/project
 $(STAMPS)/node: package.json package-lock.json .npmrc $(STAMPS)/build
 	@echo "installing esbuild, terser, htmx, the console's typeface and axe"
 	@$(NODE) npm ci --ignore-scripts --loglevel=error >/dev/null
+	@touch $@
+
+# Other vendors' clients, which the tests point at the server.
+$(STAMPS)/clients: tests/clients/package.json tests/clients/package-lock.json $(STAMPS)/build
+	@echo "installing the clients that the tests speak through"
+	@$(NODE) npm ci --prefix tests/clients --ignore-scripts --loglevel=error >/dev/null
 	@touch $@
 
 WEB := $(shell find web -path web/dist -prune -o -type f ! -name '*.py' ! -name '*.pyc' -print)

@@ -61,6 +61,14 @@ MATRIX: dict[str, Door] = {
     "GET /v1/items/{id:path}": Door(SERVER, path="/v1/items/S0"),
     "PUT /v1/items/{id:path}": Door(SERVER, {"title": "Red shoe"}, path="/v1/items/S0"),
     "DELETE /v1/items/{id:path}": Door(SERVER, path="/v1/items/S1"),
+    **{
+        f"{method} /v1/{kind}": Door(*door)
+        for kind in ("batch", "track", "page", "screen", "identify", "group", "alias")
+        for method, door in (("POST", (WITH_KEY, {"batch": [], "type": kind})), ("OPTIONS", (EVERYONE,)))
+    },
+    "POST /v1/segment/{letter}": Door(WITH_KEY, {"type": "page"}, path="/v1/segment/p"),
+    "OPTIONS /v1/segment/{letter}": Door(EVERYONE, path="/v1/segment/p"),
+    "GET /v1/projects/{key}/settings": Door(EVERYONE, path="/v1/projects/pk_x/settings"),
     "GET /v1/imports": Door(SERVER),
     "POST /v1/imports": Door(SERVER, "id,title,price\nS0,Red shoe,5\n", path="/v1/imports?preview=1", media="text/csv"),
     "POST /v1/consent": Door(EVERYONE, {"visitor": {"anon": ANON}, "state": "denied"}),

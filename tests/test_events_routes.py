@@ -12,6 +12,7 @@ from app.node import Node
 from app.problem import Problem
 from app.routes import events
 from app.routes.answers import on_problem
+from app.routes.intake_door import IntakeDoor
 from store.api_keys import Kind
 from tests.open_shop import batch, event, key_of, logged, open_shop
 
@@ -22,7 +23,7 @@ SHOP = "https://shop.example"
 @asynccontextmanager
 async def served(folder: Path, **sections: dict[str, Any]) -> AsyncIterator[tuple[Node, httpx.AsyncClient]]:
     async with open_shop(folder, **sections) as node:
-        app = Starlette(routes=events.routes(node), exception_handlers={Problem: on_problem})
+        app = Starlette(routes=events.routes(node, IntakeDoor(node)), exception_handlers={Problem: on_problem})
         transport = httpx.ASGITransport(app, client=("198.51.100.7", 1))
         async with httpx.AsyncClient(transport=transport, base_url="http://pz.example") as client:
             yield node, client

@@ -19,6 +19,7 @@ from app.config.sections import (
 )
 from app.config.standard import with_standard
 from app.config.suggestion import suggest
+from app.dialects.segment import SegmentOptions
 from app.experiments.options import ExperimentOptions
 from app.features.options import FeatureOptions
 from app.feeds.options import FeedOptions
@@ -54,6 +55,7 @@ class Config(msgspec.Struct, frozen=True, kw_only=True):
     catalogue: CatalogueOptions = CatalogueOptions()
     admin: AdminOptions = AdminOptions()
     feeds: dict[str, FeedOptions] = {}
+    segment: SegmentOptions = SegmentOptions()
     placements: dict[str, PlacementOptions] = {}
     plugins: dict[str, Any] = {}
     """`folder`, `standard`, and a table per plugin; the plugins themselves type their options."""

@@ -8,6 +8,7 @@ import re
 from collections.abc import Callable, Mapping
 from time import perf_counter
 
+from app.dialects.names import ALIASES
 from app.ingest.incoming import Draft, Incoming, skew
 from app.ingest.meter import IngestMeter
 from app.ingest.options import IngestLimits
@@ -163,7 +164,9 @@ class Preparation:
 
     def _key_allows(self, draft: Draft, incoming: Incoming) -> Draft | DropReason:
         if draft.name not in EVENT_NAMES:
-            return DropReason.UNKNOWN_EVENT
+            if draft.name not in ALIASES:
+                return DropReason.UNKNOWN_EVENT
+            draft.name = ALIASES[draft.name]
         if incoming.key.events and draft.name not in incoming.key.events:
             return DropReason.NOT_ALLOWED
         return draft
@@ -204,7 +207,7 @@ class Preparation:
         else:
             draft.lines = self._lines(items)
             if not draft.lines and draft.name in _ABOUT_ITEMS:
-                known = any(self._catalogue.number(item.item_id) is not None for item in items)
+                known = any(self._known(item) is not None for item in items)
                 return DropReason.SENSITIVE if known else DropReason.UNKNOWN_ITEM
         if draft.name == "user_engagement":
             draft.value = params.engagement_time_msec or 0.0
@@ -224,8 +227,15 @@ class Preparation:
 
     def _number(self, item: LineOnWire) -> int | None:
         """An item's number; None where it is unknown or sensitive: neither log, profile nor vault hear of it."""
-        number = self._catalogue.number(item.item_id)
+        number = self._known(item)
         return None if number is None or self._catalogue.sensitive[number] else number
+
+    def _known(self, item: LineOnWire) -> int | None:
+        number = self._catalogue.number(item.item_id)
+        if number is None and item.also:
+            others = (self._catalogue.number(other) for other in item.also)
+            number = next((found for found in others if found is not None), None)
+        return number
 
     def _order_lines(self, items: list[LineOnWire]) -> tuple[Line, ...]:
         known = ((self._number(item), item) for item in items)

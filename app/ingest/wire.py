@@ -5,11 +5,12 @@ What is not named here is skipped while parsing, so nothing personal can ride al
 """
 
 from enum import StrEnum
-from typing import Annotated, Generic, Literal, TypeAlias, TypeVar
+from typing import Annotated, Any, Generic, Literal, TypeAlias, TypeVar
 
 import msgspec
 from msgspec import Meta
 
+from app.dialects.shapes import translate
 from app.privacy.signals import SignalsOnWire
 
 EVENT_NAMES = frozenset(
@@ -52,6 +53,8 @@ class LineOnWire(msgspec.Struct, frozen=True):
     quantity: Quantity | None = None
     token: Token | None = None
     item_list_id: Short | None = None
+    also: Annotated[tuple[Short, ...], Meta(max_length=4)] = ()
+    """Other ids of the same product, for a catalogue that knows it by one of those."""
 
 
 class Params(msgspec.Struct, frozen=True):
@@ -141,6 +144,7 @@ class BatchResult(msgspec.Struct, frozen=True, omit_defaults=True):
 
 _batch = msgspec.json.Decoder(BatchOnWire)
 _event = msgspec.json.Decoder(EventOnWire)
+_object = msgspec.json.Decoder(dict[str, Any])
 
 
 class _Named(msgspec.Struct):
@@ -174,9 +178,24 @@ def read_event(raw: msgspec.Raw) -> EventOnWire | EventResult:
     try:
         return _event.decode(raw)
     except (msgspec.DecodeError, UnicodeDecodeError) as error:
-        return EventResult(_id_of(raw), "dropped", DropReason.MALFORMED, str(error))
+        return _translated(raw) or EventResult(_id_of(raw), "dropped", DropReason.MALFORMED, str(error))
     except RecursionError:
         return EventResult(_id_of(raw), "dropped", DropReason.MALFORMED, "nested too deep")
+
+
+def _translated(raw: msgspec.Raw) -> EventOnWire | EventResult | None:
+    """An event of another vendor's shape (app/dialects/shapes.py); None where it is nobody's."""
+    try:
+        foreign = _object.decode(raw)
+    except (msgspec.DecodeError, UnicodeDecodeError, RecursionError):
+        return None
+    told = translate(foreign, bytes(raw))
+    if told is None:
+        return None
+    try:
+        return msgspec.convert(told, EventOnWire)
+    except msgspec.ValidationError as error:
+        return EventResult(str(told.get("id", "")), "dropped", DropReason.MALFORMED, str(error))
 
 
 def _id_of(raw: msgspec.Raw) -> str:

@@ -26,12 +26,14 @@ from app.routes import (
     retention,
     rules,
     search,
+    segment,
     segments,
     sign_in,
 )
 from app.routes.answers import on_crash, on_deep, on_fault, on_gone, on_missing, on_problem
 from app.routes.assets import AssetsMissing, asset_routes, load_assets
 from app.routes.demo import demo_routes
+from app.routes.intake_door import IntakeDoor
 from app.routes.security import SecureHeaders
 from app.routes.throttle import Throttle
 from app.storefront.wiring import storefront_of
@@ -42,6 +44,7 @@ OPERATIONS = [
     *events.OPERATIONS,
     *search.OPERATIONS,
     *items.OPERATIONS,
+    *segment.OPERATIONS,
     *imports.OPERATIONS,
     *consent.OPERATIONS,
     *me.OPERATIONS,
@@ -62,11 +65,13 @@ OPERATIONS = [
 
 def create_app(node: Node) -> Starlette:
     """The ASGI application of an open node."""
+    door = IntakeDoor(node)
     routes: list[BaseRoute] = [
         *recommendations.routes(node),
-        *events.routes(node),
+        *events.routes(node, door),
         *search.routes(node),
         *items.routes(node),
+        *segment.routes(node, door),
         *imports.routes(node),
         *consent.routes(node),
         *me.routes(node),
