@@ -9,6 +9,7 @@ from store.accounts import ROLE_NAMES
 ROLES = frozenset(ROLE_NAMES)
 EVERYONE = frozenset({"nobody", "guesser", "public", "server", *ROLES})
 SHOP = frozenset({"marketer", "operator"})
+MARKETER = frozenset({"marketer"})
 PRIVACY = frozenset({"privacy"})
 WATCHED = frozenset({"privacy", "operator"})
 OPERATOR = frozenset({"operator"})
@@ -51,6 +52,13 @@ class Act:
 PAGES = [
     Page("", ROLES, twin="/today.json"),
     Page("/account", ROLES),
+    Page("/rules", MARKETER),
+    Page("/rules/new", MARKETER),
+    Page("/rules/review", MARKETER),
+    Page("/rules/personas", MARKETER),
+    Page("/rules/versions", MARKETER),
+    Page("/rules/versions/{version}", MARKETER, "/rules/versions/r9"),
+    Page("/rules/rule/{id}", MARKETER, "/rules/rule/none"),
     Page("/catalogue", SHOP),
     Page("/catalogue/{id:path}", SHOP, "/catalogue/S2"),
     Page("/placements", SHOP),
@@ -72,6 +80,12 @@ ACTS = [
     Act("/account", ROLES, "new=short&again=short", confirmed=True),
     Act("/theme", ROLES, "theme=dark"),
     Act("/sign-out", ROLES),
+    Act("/rules", MARKETER, "do=toggle&id=none"),
+    Act("/rules/new", MARKETER, "name="),
+    Act("/rules/rule/{id}", MARKETER, "name=", "/rules/rule/none"),
+    Act("/rules/review", MARKETER, "etag=none"),
+    Act("/rules/versions/{version}", MARKETER, "", "/rules/versions/r9"),
+    Act("/rules/personas", MARKETER, "do=remove"),
     Act("/requests", PRIVACY, "kind=erasure"),
     Act("/requests/{id}", PRIVACY, "do=acknowledge", "/requests/0"),
     Act("/audit/people", OPERATOR, "name=grace", confirmed=True),

@@ -2,15 +2,10 @@
 
 import re
 from collections.abc import AsyncIterator
-from contextlib import asynccontextmanager
-from dataclasses import dataclass
 from html import unescape
-from html.parser import HTMLParser
 from pathlib import Path
 
-import httpx
 import pytest
-from starlette.applications import Starlette
 
 from app.console import words
 from app.console.charts import Series, intervals, line_chart, nice_ticks, stacked
@@ -18,37 +13,15 @@ from app.console.screens import SCREENS, seen_by
 from app.node import Node
 from app.routes import create_app
 from app.routes.admin import COOKIE
-from store.accounts import EVERY_ROLE, ROLE_NAMES, Role
+from store.accounts import ROLE_NAMES, Role
 from store.records import Item
 from tests.console_doors import PAGES, ROLES, Page
+from tests.console_pages import ATTACK, Console, fill_in, hidden, read_tags
 from tests.open_shop import ANON, batch, event, open_shop, row, send
-from tests.signed_in import headers_of
 
 pytestmark = pytest.mark.anyio
 
-HTML = {"accept": "text/html,application/xhtml+xml"}
-ATTACK = "<img src=x onerror=alert(1)><script>alert(2)</script>"
 PASSWORD = "correct horse battery"
-
-
-@dataclass(frozen=True)
-class Console:
-    """An open node and its application."""
-
-    node: Node
-    app: Starlette
-
-    @asynccontextmanager
-    async def browser(self, *roles: str, confirmed: bool = True) -> AsyncIterator[httpx.AsyncClient]:
-        """Somebody signed in with one role, or with every, or not at all, asking as a browser does."""
-        told = roles[0] if len(roles) == 1 else EVERY_ROLE
-        headers = await headers_of(self.node, told, confirmed=confirmed) if roles else {}
-        session = headers.get("cookie", "").partition("=")[2]
-        async with httpx.AsyncClient(
-            transport=httpx.ASGITransport(self.app), base_url="https://personalize.example", headers=HTML,
-            cookies={COOKIE: session} if session else {},
-        ) as client:  # fmt: skip
-            yield client
 
 
 @pytest.fixture(scope="module")
@@ -57,32 +30,6 @@ async def console(tmp_path_factory: pytest.TempPathFactory) -> AsyncIterator[Con
     async with open_shop(folder, admin={"attempts_per_minute": 1000}) as node:
         await node.shop.put_items([Item(id="EVIL", title=ATTACK, brand=ATTACK, category=("shoes", ATTACK))], 1.0)
         yield Console(node, create_app(node))
-
-
-def hidden(page: str, name: str) -> str:
-    """The value of a hidden field."""
-    found = re.search(rf'name="{name}" value="([^"]*)"', page)
-    assert found, f"no {name} in the page"
-    return unescape(found[1])
-
-
-def read_tags(page: str) -> list[tuple[str, dict[str, str | None]]]:
-    """Every element's name and attributes, as a browser reads them."""
-    found: list[tuple[str, dict[str, str | None]]] = []
-
-    class Reader(HTMLParser):
-        def handle_starttag(self, tag: str, attrs: list[tuple[str, str | None]]) -> None:
-            found.append((tag, dict(attrs)))
-
-    Reader().feed(page)
-    return found
-
-
-async def fill_in(client: httpx.AsyncClient, page: str, action: str, **fields: str | list[str]) -> httpx.Response:
-    """Open a page and send its form."""
-    told = (await client.get(page)).text
-    sealed = {"csrf": hidden(told, "csrf"), "once": hidden(told, "once")}
-    return await client.post(action, data={**sealed, **fields})
 
 
 # ---- every screen

@@ -10,6 +10,7 @@ from scipy.sparse import csr_matrix
 
 from app.console.asked import Answer, Asked, Page
 from app.console.items import ItemLine, item_line, item_lines, picture
+from app.console.rule_words import condition_words
 from app.node import Node
 from app.problem import Problem
 from store.records import Ints, Item
@@ -42,6 +43,15 @@ class Neighbours(msgspec.Struct, frozen=True):
     items: list[ItemLine]
 
 
+class Touching(msgspec.Struct, frozen=True):
+    """One rule in force that does something to the product where it holds."""
+
+    id: str
+    name: str
+    does: str
+    when: str
+
+
 class Product(msgspec.Struct, frozen=True):
     """One product with what was learned around it."""
 
@@ -52,6 +62,7 @@ class Product(msgspec.Struct, frozen=True):
     of: int
     sensitive: bool
     neighbours: list[Neighbours]
+    rules: list[Touching]
 
 
 async def listing(asked: Asked) -> Answer:
@@ -102,6 +113,7 @@ async def product(asked: Asked) -> Answer:
         len(popularity) if popularity is not None else 0,
         bool(catalogue.sensitive[number]),
         _neighbours(asked.node, number),
+        _touching(asked.node, number),
     )
     return Page("product.html", data.item.title, data, extra={"picture": picture(data.item.image)})
 
@@ -159,6 +171,17 @@ def _neighbours(node: Node, number: int) -> list[Neighbours]:
         ][:NEIGHBOURS])
         for name, what, items, scores in found
     ]  # fmt: skip
+
+
+def _touching(node: Node, number: int) -> list[Touching]:
+    """The rules in force that name it; of filters those that do not."""
+    published, item = node.rules.published, np.array([number], np.int32)
+    does = {"boost": "boosts it", "bury": "buries it", "pin": "pins it", "filter": "hides it"}
+    return [
+        Touching(ready.rule.id, ready.rule.name, does[ready.rule.then.do], condition_words(ready.rule.when))
+        for ready in published.rules
+        if bool(published.names(ready, item)[0]) != (ready.rule.then.do == "filter")
+    ]
 
 
 def _row(matrix: csr_matrix, number: int) -> tuple[Ints, np.ndarray]:

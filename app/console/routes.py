@@ -26,6 +26,11 @@ from app.console import (
 from app.console.asked import Asked, View
 from app.console.frame import Frame
 from app.console.gate import Gate
+from app.console.personas import PersonaScreen
+from app.console.rule_desk import RuleDesk
+from app.console.rule_editor import RuleEditor
+from app.console.rule_versions import VersionScreen
+from app.console.rules import RuleScreen
 from app.console.screens import BY_NAME
 from app.problem import Problem
 from app.storefront.assets import Assets
@@ -43,6 +48,7 @@ def console_routes(node: Node, assets: Assets) -> list[Route]:
     gate = Gate(node, Frame(node, assets))
     routes = _Routes(gate)
     routes.get("", today.today, BY_NAME[""].roles, twin="/today.json")
+    _rules(routes, RuleDesk(node))
     _merchandising(routes)
     _privacy(routes)
     _system(routes)
@@ -95,6 +101,24 @@ class _Routes:
             return await self._gate.answer(request, view, roles)
 
         return handle
+
+
+def _rules(routes: _Routes, desk: RuleDesk) -> None:
+    roles = BY_NAME["rules"].roles
+    rules, editor, versions, personas = RuleScreen(desk), RuleEditor(desk), VersionScreen(desk), PersonaScreen(desk)
+    routes.get("/rules", rules.listing, roles)
+    routes.post("/rules", rules.act, roles)
+    routes.get("/rules/new", editor.new, roles)
+    routes.post("/rules/new", editor.act, roles)
+    routes.get("/rules/review", versions.review, roles)
+    routes.post("/rules/review", versions.publish, roles)
+    routes.get("/rules/personas", personas.listing, roles)
+    routes.post("/rules/personas", personas.act, roles)
+    routes.get("/rules/versions", versions.versions, roles)
+    routes.get("/rules/versions/{version}", versions.version, roles)
+    routes.post("/rules/versions/{version}", versions.roll_back, roles)
+    routes.get("/rules/rule/{id}", editor.one, roles)
+    routes.post("/rules/rule/{id}", editor.act, roles)
 
 
 def _merchandising(routes: _Routes) -> None:

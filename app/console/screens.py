@@ -29,6 +29,7 @@ _SHOP = Role.MARKETER | Role.OPERATOR
 _WATCHED = Role.PRIVACY | Role.OPERATOR
 SCREENS = (
     Screen("", "Today", "", EVERY_ROLE, "t", "sun"),
+    Screen("rules", "Rules", MERCHANDISING, Role.MARKETER, "r", "rule"),
     Screen("catalogue", "Catalogue", MERCHANDISING, _SHOP, "c", "tag"),
     Screen("placements", "Placements", MERCHANDISING, _SHOP, "p", "grid"),
     Screen("why", "Why this item", MERCHANDISING, EVERY_ROLE, "w", "question"),

@@ -62,7 +62,7 @@ async def why(asked: Asked) -> Answer:
     made = node.recommender.explanations.get(told, node.clock.now())
     if made is None:
         return _unknown(asked, told)
-    explanation = made.explain(node.catalogue)
+    explanation = made.explain(node.catalogue, inside=True)
     numbers = [node.catalogue.number(item.id) for item in explanation.items]
     lines = [
         item_line(node.catalogue, number) if number is not None else ItemLine(item.id, "(removed since)")
