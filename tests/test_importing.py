@@ -12,6 +12,7 @@ from pathlib import Path
 import pytest
 
 from app.config import ConfigError, parse_config
+from app.importing.load import Loader
 from app.importing.mapping import Mapping, load_mapping
 from app.importing.rows import CannotImport
 from app.importing.run import Imported, import_files
@@ -20,7 +21,7 @@ from store.database import open_reader
 from store.event_log import SqliteEventLog
 from store.person import PersonStore
 from store.records import Item, Purpose
-from tests.open_shop import EVERYTHING, found_in_files
+from tests.open_shop import ANON, EVERYTHING, found_in_files, logged, open_shop
 from tests.waiting import until
 
 pytestmark = pytest.mark.anyio
@@ -329,3 +330,13 @@ async def test_the_first_20_000_lines_of_the_real_shop_are_loaded(tmp_path: Path
     assert SqliteEventLog(reader).head() == done.outcomes["accepted"] > 900
     assert sum(1 for _ in PersonStore(reader).consents()) > 400
     reader.close()
+
+
+async def test_what_is_loaded_stays_on_its_own_day_whenever_it_was_sent(tmp_path: Path) -> None:
+    async with open_shop(tmp_path) as node:
+        day = node.clock.now_ms() - 40 * 86_400_000
+        visit = {"id": "seen", "name": "view_item", "ts": day, "item": "S1"}
+        loader = Loader(node)
+        await loader.load([{"v": 1, "sent": day + 60_000, "consent": "granted", "anon": ANON, "events": [visit]}])
+        assert loader.events == 1
+        assert [each.at_ms for each in await logged(node)] == [day]
