@@ -39,6 +39,10 @@ class KeysLost(StoreFault):
     """The keys are gone though data made with them exists: restore keys.db, or start over in an empty folder."""
 
 
+class LedgerLost(StoreFault):
+    """Something was released and nobody knows any more what it cost: restore budget.db, or forget what was released."""
+
+
 class GenerationUnreadable(StoreFault):
     """A learned generation is incomplete or damaged: the previous one keeps serving."""
 

@@ -35,7 +35,7 @@ async def clicks(node: Node, name: str, *items: str, day: int = 0, buys: str = "
 
 async def learned_from(node: Node, window: Window, day: int = 0) -> Dataset:
     nothing = np.zeros(len(ITEMS), np.bool_)
-    read = partial(read_window, node.config, node.folder, nothing, window, BEGAN + day * DAY, 400)
+    read = partial(read_window, node.config, node.folder, nothing, window, BEGAN + day * DAY)
     return await asyncio.to_thread(read)
 
 

@@ -95,8 +95,9 @@ class ShopOptions(msgspec.Struct, frozen=True):
         return []
 
 
-PARTS = ("people", "counts", "pairs", "vectors", "judge")
-"""What a training spends on: how many people there are, who wants what, what goes together, tastes, the judgement."""
+PARTS = ("people", "counts", "pairs", "vectors", "segments", "judge")
+"""What a training spends on: how many people there are, what they want, what goes together, tastes, how large segments
+are, the judgement."""
 
 
 class PrivacyOptions(msgspec.Struct, frozen=True):
@@ -117,9 +118,21 @@ class PrivacyOptions(msgspec.Struct, frozen=True):
     first_share: Annotated[float, Meta(gt=0, le=1)] = 0.5
     """Of its window's budget, what the very first training may spend at once."""
     shares: dict[str, Annotated[float, Meta(ge=0, le=1)]] = msgspec.field(
-        default_factory=lambda: {"people": 0.02, "counts": 0.33, "pairs": 0.2, "vectors": 0.4, "judge": 0.05}
+        default_factory=lambda: {
+            "people": 0.02,
+            "counts": 0.3,
+            "pairs": 0.18,
+            "vectors": 0.4,
+            "segments": 0.02,
+            "judge": 0.08,
+        }
     )
     """Of a run's part of the budget (in μ²), what each kind of release may spend."""
+    items_per_person: Annotated[int, Meta(ge=1, le=1_000)] = 16
+    """Of one person, so many products count, and so many pairs; more of each person means more noise for everyone."""
+    pairs_per_person: Annotated[int, Meta(ge=1, le=1_000)] = 24
+    pair_items: Annotated[int, Meta(ge=0, le=20_000)] = 1_000
+    """So many of the most wanted products are counted pair by pair; the others by their categories."""
     threshold_people: Annotated[int, Meta(ge=2)] = 20
     sensitive: list[str] = msgspec.field(default_factory=lambda: list(SENSITIVE_WORDS))
     """Categories nothing is learned from: words of a step, or paths from the top ("beauty/intimate care")."""

@@ -40,13 +40,19 @@ class Dataset:
     regions: list[str]
     surrogates: Seconds
     """Whose the dense indices are, [people]; never leaves the training."""
+    each_person: bool = False
+    """What someone wanted does not depend on what anybody else did."""
 
     def __len__(self) -> int:
         return len(self.item)
 
     @property
     def demand(self) -> Mask:
-        """What counts as wanting an item: purchases, or everything in a shop that has none."""
+        """What counts as wanting an item: purchases, or everything in a shop that has none (with `each_person`: of a
+        person who has none)."""
+        if self.each_person:
+            buys = np.bincount(self.person[self.bought], minlength=self.people) > 0
+            return self.bought | ~buys[self.person]
         return self.bought if self.bought.any() else np.ones(len(self), np.bool_)
 
     def interactions(self, now: float, half_life_days: float) -> csr_matrix:
@@ -149,10 +155,11 @@ class DatasetBuilder:
 
     @property
     def people(self) -> list[int]:
-        """Whoever was collected, by the number the store has for them."""
-        return list(self._people)
+        """Of whomever something was collected, by the number the store has for them."""
+        some = {row[0] for row in self._rows}
+        return [surrogate for surrogate, person in self._people.items() if person in some]
 
-    def build(self, among: Collection[int] | None = None) -> Dataset:
+    def build(self, among: Collection[int] | None = None, *, each_person: bool = False) -> Dataset:
         """The dataset; `among`: of these people only."""
         rows = np.array(
             self._rows,
@@ -174,8 +181,9 @@ class DatasetBuilder:
         column = {name: np.ascontiguousarray(rows[name]) for name in rows.dtype.names or () if name != "trust"}
         surrogates = np.array(list(self._people), np.int64)
         return Dataset(
-            items=self._items, people=len(self._people), regions=list(self._regions), surrogates=surrogates, **column
-        )
+            items=self._items, people=len(self._people), regions=list(self._regions), surrogates=surrogates,
+            each_person=each_person, **column,
+        )  # fmt: skip
 
 
 def _newest_per_person(person: Ints, bound: int) -> Mask:

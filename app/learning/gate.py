@@ -12,7 +12,9 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from app.learning.judge import Judge, Verdict, judgement
+from app.learning.judging_privately import adding_up
 from app.learning.model import LearnedModel
+from app.learning.private import tell_price
 from plugins.calls import PluginFailed
 from plugins.manager import Plugins
 from store.faults import GenerationUnreadable
@@ -37,6 +39,7 @@ def settle(draft: Draft, generation: str, home: Path, cases: list[Case], plugins
         _leave_out_what_lost(draft, reason)
         reason = ""
     draft.card["refused"] = reason
+    tell_price(draft)
     write_generation(aside(home) if reason else home, generation, draft.arrays, draft.files, draft.card)
     if not reason:
         publish(home, generation)
@@ -54,7 +57,7 @@ def _judge(
     stored = StoredGeneration(generation, home / generation, draft.arrays, {}, draft.card)
     new = LearnedModel.load(stored, draft.catalogue, draft.config)
     try:
-        verdict = judgement(Judge(draft.config, draft.catalogue, plugins), cases, new, serving)
+        verdict = judgement(Judge(draft.config, draft.catalogue, plugins), cases, new, serving, adding_up(draft))
     except PluginFailed as failed:
         return f"it could not be judged: {failed}"
     draft.card |= judged(verdict, serving.id if serving else "")

@@ -5,7 +5,7 @@ Every person is one row of figures in 0..1, so one person moves a sum by at most
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -28,6 +28,11 @@ from store.records import Purpose
 DAY = 86_400.0
 PLACEMENT = "home"
 Figures = NDArray[np.float64]
+AddUp = Callable[[Figures], tuple[Figures, float]]
+"""Sums of rows of figures, [cases, n] → [n], and the noise in each."""
+_LIGHT = 0.25
+"""What is told besides the differences is told less exactly: noise is for the longest row, and they decide."""
+LONGEST_ROW = float(np.sqrt(4 * _LIGHT**2 + 2))
 
 
 @dataclass(frozen=True)
@@ -122,15 +127,26 @@ class Verdict:
     people "wanted"."""
 
 
-def judgement(judge: Judge, cases: Sequence[Case], new: LearnedModel, serving: LearnedModel | None) -> Verdict:
+def judgement(
+    judge: Judge,
+    cases: Sequence[Case],
+    new: LearnedModel,
+    serving: LearnedModel | None,
+    add_up: AddUp | None = None,
+) -> Verdict:
     """How the new generation does; `people` is 0 where nobody came back on another day.
 
-    Raises PluginFailed when a rule of the shop cannot be asked.
+    `add_up`: how figures become sums that may be known, where not as they are. Raises PluginFailed when a rule of the
+    shop cannot be asked.
     """
     cases = reachable(cases, judge.catalogue)
     common = commonness(new.popularity(""), judge.catalogue.size)
     mine, popular = judge.figures(new, cases, common), judge.popular(new, cases)
     theirs = None if serving is None else judge.figures(serving, cases, common)
+    wanted = np.array([float(common[case.wanted].mean()) for case in cases], np.float64)
+    if add_up is not None:
+        against = np.zeros(len(cases)) if theirs is None else mine[:, 0] - theirs[:, 0]
+        return _noisy(judge, new, serving is not None, add_up(_rows(mine, popular, against, wanted)))
     better = popular if theirs is None or popular.sum() > theirs[:, 0].sum() else theirs[:, 0]
     report = Judgement(
         generation=new.id,
@@ -142,7 +158,6 @@ def judgement(judge: Judge, cases: Sequence[Case], new: LearnedModel, serving: L
         serving=None if theirs is None else _mean(theirs[:, 0]),
         error=float((mine[:, 0] - better).std(ddof=1) / np.sqrt(len(cases))) if len(cases) > 1 else 0.0,
     )
-    wanted = np.array([float(common[case.wanted].mean()) for case in cases], np.float64)
     bias = {"new": _mean(mine[:, 1]), "wanted": _mean(wanted)}
     return Verdict(report, bias if theirs is None else {**bias, "serving": _mean(theirs[:, 1])})
 
@@ -153,6 +168,33 @@ def commonness(popularity: Floats | None, size: int) -> Floats:
     if popularity is not None:
         counts[: len(popularity)] = popularity
     return (rankdata(counts) / max(size, 1)).astype(np.float32)
+
+
+def _rows(mine: Figures, popular: Figures, against: Figures, wanted: Figures) -> Figures:
+    """A row per person, no longer than `LONGEST_ROW` whatever they did, [cases, 6]."""
+    told = np.stack([np.ones(len(mine)), popular, mine[:, 1], wanted], axis=1) * _LIGHT
+    return np.column_stack([told, mine[:, 0] - popular, against])
+
+
+def _noisy(judge: Judge, new: LearnedModel, serves: bool, sums: tuple[Figures, float]) -> Verdict:
+    """The verdict from noisy sums of rows; who was asked is about so many."""
+    (people, popular, shown, wanted, above, against), sigma = sums[0].tolist(), sums[1]
+    people = max(people / _LIGHT, 0.0)
+    count = max(people, 1.0)
+    best, bias, theirs = (min(max(told / _LIGHT / count, 0.0), 1.0) for told in (popular, shown, wanted))
+    mine = best + above / count
+    report = Judgement(
+        generation=new.id,
+        learned=judge.config.privacy.learned,
+        metric=judge.metric,
+        people=round(people),
+        new=mine,
+        popularity=best,
+        serving=mine - against / count if serves else None,
+        # From the noise, and at most so much because only some were asked.
+        error=float(np.hypot(sigma / count, 0.5 / np.sqrt(count))),
+    )
+    return Verdict(report, {"new": bias, "wanted": theirs} if people else {})
 
 
 def _mean(figures: Figures) -> float:

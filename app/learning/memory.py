@@ -19,7 +19,7 @@ from store.faults import LedgerLost
 
 RELEASED_FILE = "released.npz"
 _RUN = "run of "
-_PARTS = ("total", "weight", "at")
+_PARTS = ("total", "weight", "at", "exact")
 
 
 class Memory:
@@ -38,12 +38,12 @@ class Memory:
         """What was released under this name so far, with room for `shape`."""
         if f"{name}.total" not in self.arrays:
             return Rate(np.zeros(shape))
-        total, weight, at = (self.arrays[f"{name}.{part}"] for part in _PARTS)
-        return Rate(total.astype(np.float64), float(weight), float(at)).grown(*shape)
+        total, weight, at, exact = (self.arrays[f"{name}.{part}"] for part in _PARTS)
+        return Rate(total.astype(np.float64), float(weight), float(at), bool(exact)).grown(*shape)
 
     def keep(self, name: str, rate: Rate) -> None:
         total = rate.total if rate.total.ndim == 1 else rate.total.astype(np.float32)
-        values = (total, np.float64(rate.weight), np.float64(rate.at))
+        values = (total, np.float64(rate.weight), np.float64(rate.at), np.bool_(rate.exact))
         self.arrays |= {f"{name}.{part}": np.asarray(value) for part, value in zip(_PARTS, values, strict=True)}
 
     @property

@@ -13,6 +13,7 @@ from app.config import Config
 from app.learning.als import unobserved_gram
 from app.learning.content import ContentModel
 from app.learning.membership import NOBODY
+from app.learning.neighbours import score_history
 from app.learning.segment_step import membership
 from app.learning.sessions import SessionIndex
 from plugins.contract import NO_FLOATS, NO_ITEMS, Floats, Ints
@@ -22,6 +23,7 @@ from store.faults import GenerationUnreadable
 from store.generation import Array, StoredGeneration
 from store.index import ExactIndex, FreshItems, Index, IndexUnusable, VectorIndex, search_all
 
+_LAST_VIEWED = 5
 FRESH_AT_ONCE = 20
 """New items given a content vector per question, so that a bulk load does not hold one request up."""
 
@@ -118,9 +120,22 @@ class LearnedModel:
 
     def session_scores(self, viewed: Ints, limit: int) -> tuple[Ints, Floats]:
         known = viewed[viewed < self.size]
-        if self._sessions is None or not len(known):
+        if not len(known):
             return NO_ITEMS, NO_FLOATS
-        return self._sessions.scores(known, limit)
+        if self._sessions is not None:
+            return self._sessions.scores(known, limit)
+        return (NO_ITEMS, NO_FLOATS) if self.neighbours is None else self._by_neighbours(known, limit)
+
+    def _by_neighbours(self, viewed: Ints, limit: int) -> tuple[Ints, Floats]:
+        """What is next to the visit's last items, the newest counting most: where no visits were kept to compare with,
+        as under differential privacy."""
+        assert self.neighbours is not None
+        latest = viewed[-_LAST_VIEWED:]
+        found, scores = score_history(self.neighbours, latest, 0.5 ** np.arange(len(latest))[::-1].astype(np.float32))
+        scores[np.isin(found, latest[-1:])] = 0
+        best = np.argsort(-scores, kind="stable")[:limit]
+        best = best[scores[best] > 0]
+        return found[best].astype(np.int32), scores[best]
 
     def content_vectors(self, items: Ints) -> Floats | None:
         if self._content is None or self._content_vectors is None:

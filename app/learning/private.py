@@ -51,7 +51,7 @@ def _release(draft: Draft, release: Callable[[Draft, Door, Memory], None], enoug
 def tell_price(draft: Draft) -> None:
     """Put into the card what was spent, for what, and why no more; and counts of the data as they may be known."""
     door = draft.door
-    if door is None:
+    if door is None or door.mode == "exact":
         return
     options = draft.config.privacy
     people, regions = people_in(draft.memory)

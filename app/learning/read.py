@@ -41,28 +41,26 @@ def read_dataset(config: Config, folder: Path, sensitive: Mask, clock: Clock) ->
     return collect(config, folder, sensitive, now).build(), now
 
 
-def read_window(config: Config, folder: Path, sensitive: Mask, window: Window, until: float, days: float) -> Dataset:
-    """What may be learned from in a window of the privacy budget: what happened in it, at most `days` ago, of people
-    who were learned from in few enough windows. That they take part in this one is on disk when this returns."""
-    builder = collect(config, folder, sensitive, until, since=max(window.data_from + 1, until - days * DAY))
-    if not builder.people:
-        return builder.build()
-    most = config.privacy.windows_per_person
-    return builder.build(take_part(folder / "person.db", builder.people, window.number, most))
+def read_window(
+    config: Config, folder: Path, sensitive: Mask, window: Window, until: float, *, opened: bool = True
+) -> Dataset:
+    """What may be learned from in a window of the privacy budget: what happened in it, of people who were learned from
+    in few enough windows. That they take part in this one is on disk when this returns.
+
+    Window 0 is none: of no budget, so nobody takes part in it. Not `opened`: nothing is read at all.
+    """
+    options = config.training
+    since = max(window.data_from + 1, until - options.window_days * DAY)
+    builder = collect(config, folder, sensitive, until, since=since) if opened else _builder(config, sensitive, until)
+    if not builder.people or not window.number:
+        return builder.build(each_person=True)
+    among = take_part(folder / "person.db", builder.people, window.number, config.privacy.windows_per_person)
+    return builder.build(among, each_person=True)
 
 
 def collect(config: Config, folder: Path, sensitive: Mask, now: float, *, since: float | None = None) -> DatasetBuilder:
     """The contributions of everyone who may be learned from, from `since` (or the training's window) on until `now`."""
-    options = config.training
-    builder = DatasetBuilder(
-        items=len(sensitive),
-        weights=options.weights,
-        since=now - options.window_days * DAY if since is None else since,
-        until=now if since is not None else inf,
-        max_items_per_person=options.max_items_per_person,
-        max_by_trust={1: options.max_items_browser, 2: options.max_items_signed_in},
-        sensitive=sensitive,
-    )
+    builder = _builder(config, sensitive, now, since)
     person_file = folder / "person.db"
     if config.privacy.learned == "off" or not person_file.is_file():
         return builder
@@ -73,6 +71,19 @@ def collect(config: Config, folder: Path, sensitive: Mask, now: float, *, since:
                 builder.add_event(event)
         asyncio.run(_add_purchases(config, folder, consents, builder))
     return builder
+
+
+def _builder(config: Config, sensitive: Mask, now: float, since: float | None = None) -> DatasetBuilder:
+    options = config.training
+    return DatasetBuilder(
+        items=len(sensitive),
+        weights=options.weights,
+        since=now - options.window_days * DAY if since is None else since,
+        until=now if since is not None else inf,
+        max_items_per_person=options.max_items_per_person,
+        max_by_trust={1: options.max_items_browser, 2: options.max_items_signed_in},
+        sensitive=sensitive,
+    )
 
 
 def _in_force(config: Config, people: PersonStore, now: float) -> dict[int, int]:

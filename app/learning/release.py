@@ -46,7 +46,7 @@ from app.config import Config
 from app.learning.accounting import cost_of, multiplier_for
 from app.learning.noise import Doubles, NoiseSource, to_grid
 from app.learning.schedule import Spending, spending
-from store.budget import BudgetLedger, Overspent, RunRow, open_budget
+from store.budget import BudgetLedger, Overspent, RunRow, Window, open_budget
 
 Mode: TypeAlias = Literal["dp", "threshold", "exact"]
 
@@ -111,6 +111,14 @@ class Door:
         return values
 
     @property
+    def window(self) -> Window:
+        """The window this run belongs to, in "dp"."""
+        found = self.ledger.last_window()
+        if found is None or found.number != self.run.window:
+            raise ReleaseRefused(f"run {self.run.id} belongs to no window")
+        return found
+
+    @property
     def open(self) -> bool:
         """Whether anything may be released in this run; in "dp" only when its day has come."""
         return self.spending is None or self.spending.cost > 0
@@ -124,7 +132,11 @@ class Door:
 
     def multiplier(self, part: str, share: float = 1.0) -> float:
         """The noise multiplier that spends this share of a part's allowance at once; 0 where there is no noise."""
-        return multiplier_for(self.allowance[part] * share) if self.mode == "dp" else 0.0
+        if self.mode != "dp":
+            return 0.0
+        if not self.allowance.get(part, 0.0) * share > 0:
+            raise BudgetSpent(f"in this run '{part}' may spend nothing")
+        return multiplier_for(self.allowance[part] * share)
 
     def _noisy(
         self, values: Doubles, name: str, sensitivity: float, multiplier: float, step: int, block: int

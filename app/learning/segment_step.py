@@ -10,12 +10,14 @@ from numpy.typing import NDArray
 
 from app.learning import segments
 from app.learning.membership import Membership
+from app.learning.release import BudgetSpent
 from app.learning.segments import Known, Segments
 from store.affinities import AFFINITY_KINDS
 
 if TYPE_CHECKING:
     from app.learning.train import Draft
 
+SIZES = "segments.sizes"
 SHOWN = 6
 """Terms of a segment that are told."""
 
@@ -92,9 +94,19 @@ def _people_in(draft: Draft, found: Segments) -> NDArray[np.int64]:
 
 def _released(draft: Draft, counts: NDArray[np.int64]) -> NDArray[np.float64] | None:
     """The counts as they may be known; None where nothing may be told in this training."""
-    if draft.config.privacy.learned == "exact":
-        return counts.astype(np.float64)
-    return None
+    door = draft.door
+    if door is None or door.mode == "exact":
+        return counts.astype(np.float64) if draft.config.privacy.learned == "exact" else None
+    if not door.open or draft.card.get("too_few"):
+        return None
+    try:
+        multiplier = door.multiplier("segments")
+        bound = belongs_at_most(draft.config.training.segment_share)
+        return door.release(
+            counts.astype(np.float64), name=SIZES, sensitivity=bound, noise_multiplier=multiplier, subjects=counts
+        )
+    except BudgetSpent:
+        return None
 
 
 def belongs_at_most(share: float) -> float:

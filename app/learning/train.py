@@ -17,19 +17,25 @@ from numpy.typing import NDArray
 
 from app.config import Config
 from app.learning import als, content, popularity
+from app.learning.artefacts import check_paid
 from app.learning.card import facts
 from app.learning.dataset import Dataset
 from app.learning.gate import published, settle
 from app.learning.held_out import Case, hold_out
+from app.learning.memory import RELEASED_FILE, Memory, ledger_lost, recall
 from app.learning.neighbours import item_neighbours
 from app.learning.pin import pin
-from app.learning.read import read_dataset
+from app.learning.private import STEPS as PRIVATE_STEPS
+from app.learning.read import read_dataset, read_window, time_of
+from app.learning.release import Door, open_door
 from app.learning.runs import RunLog, recorded, running
 from app.learning.segment_step import learn_segments
 from app.learning.sessions import build_session_index
 from plugins.manager import Plugins, load_plugins
+from store.budget import BUDGET_FILE, Window
 from store.catalogue import Catalogue
 from store.clock import Clock
+from store.faults import LedgerLost
 from store.generation import StoredGeneration, generations, matrix_arrays, refused
 from store.index import VectorIndex
 from store.records import Floats
@@ -65,6 +71,12 @@ class Draft:
     """Whose last day was kept out, to judge by."""
     before: StoredGeneration | None = None
     """The generation that serves now, as far as it can be read."""
+    since: float = 0.0
+    """Where the events begin that may be learned from; 0: as far back as there are any."""
+    door: Door | None = None
+    """Through which everything passes that is learned across people; None where nothing is."""
+    memory: Memory = field(default_factory=Memory)
+    """What was released before, in "dp"."""
     arrays: dict[str, NDArray[Any]] = field(default_factory=dict)
     files: dict[str, Callable[[Path], None]] = field(default_factory=dict)
     card: dict[str, Any] = field(default_factory=dict)
@@ -84,13 +96,14 @@ def train(config: Config, config_path: Path, progress: Progress, by: str = "shel
         if (pinned := pin(home)) is not None:
             raise NothingToLearn(f"{pinned.sentence()}; `personalize models unpin` lets trainings publish again")
         timed = _Steps(config, log, progress)
-        draft: Draft = timed.run("read", lambda: _draft(config, folder), ["judging"])
-        draft.before = published(home)
-        steps = steps_of(config, draft.dataset)
-        for place, (name, step) in enumerate(steps):
-            left = [after for after, _ in steps[place + 1 :]]
-            timed.run(name, lambda step=step: step(draft), [*left, "judging"])  # type: ignore[misc]
-        timed.run("judging", lambda: _settle(draft, home, plugins, log), [])
+        with _door(config, folder) as door:
+            draft: Draft = timed.run("read", lambda: _draft(config, folder, door), ["judging"])
+            draft.before = comparable(published(home), config.privacy.learned)
+            steps = steps_of(config, draft.dataset)
+            for place, (name, step) in enumerate(steps):
+                left = [after for after, _ in steps[place + 1 :]]
+                timed.run(name, lambda step=step: step(draft), [*left, "judging"])  # type: ignore[misc]
+            timed.run("judging", lambda: _settle(draft, home, plugins, log), [])
         reason = draft.card["refused"]
         log.end("refused" if reason else "published", draft.card["id"], reason)
     return draft.card
@@ -99,7 +112,14 @@ def train(config: Config, config_path: Path, progress: Progress, by: str = "shel
 def _settle(draft: Draft, home: Path, plugins: Plugins, log: RunLog) -> None:
     generation = next_id(home, draft.now)
     draft.card |= {"id": generation, "created": draft.now, **facts(draft.config, log.run)}
+    door = draft.door
+    if door is not None and door.mode == "exact":
+        door.note(*draft.arrays)
+    elif door is not None:
+        check_paid([*draft.arrays, *draft.files], door, draft.memory)
     settle(draft, generation, home, draft.cases, plugins)
+    if door is not None and not draft.card["refused"]:
+        door.generation = generation
 
 
 @dataclass(frozen=True)
@@ -124,9 +144,20 @@ class _Steps:
         return result
 
 
+def comparable(before: StoredGeneration | None, learned: str) -> StoredGeneration | None:
+    """The serving generation, if it promises at least as much about people as the new one: one learned as they are must
+    neither be built on nor keep a private one from serving."""
+    order = ("off", "dp", "threshold", "exact")
+    if before is None or order.index(before.card.get("learned", "exact")) > order.index(learned):
+        return None
+    return before
+
+
 def steps_of(config: Config, dataset: Dataset) -> list[tuple[str, Callable[[Draft], None]]]:
-    """What is learned, in order. Without `learned = "exact"`, or without anybody's behaviour, only the catalogue is."""
+    """What is learned, in order. With `learned = "off"`, or without anybody's behaviour, only the catalogue is."""
     steps: list[tuple[str, Callable[[Draft], None]]] = [("content vectors", learn_content)]
+    if config.privacy.learned in ("dp", "threshold"):
+        steps += PRIVATE_STEPS
     if config.privacy.learned == "exact" and len(dataset):
         steps += [
             ("popularity", learn_popularity),
@@ -233,15 +264,49 @@ def _index(draft: Draft, name: str, vectors: Floats, rows: NDArray[np.int64]) ->
         draft.files[f"{name}.hnsw"] = graph.save
 
 
-def _draft(config: Config, folder: Path) -> Draft:
+@contextmanager
+def _door(config: Config, folder: Path) -> Iterator[Door | None]:
+    """Through which what is learned across people passes; None where nothing is learned."""
+    if config.privacy.learned == "off":
+        yield None
+        return
+    if ledger_lost(folder):
+        raise LedgerLost(
+            folder / BUDGET_FILE, f"is gone, but {RELEASED_FILE} shows that something was released; restore it"
+        )
+    with open_door(folder, config, time_of(config, folder, Clock())) as door:
+        yield door
+
+
+def _draft(config: Config, folder: Path, door: Door | None = None) -> Draft:
     catalogue = read_catalogue(folder / "shop.db", Sensitive(config.privacy.sensitive))
     if not catalogue.size:
         raise NothingToLearn("the catalogue is empty; import items first")
-    dataset, now = read_dataset(config, folder, catalogue.sensitive, Clock())
     options = config.training
+    if door is not None and door.mode != "exact":
+        return _private_draft(config, folder, catalogue, door)
+    dataset, now = read_dataset(config, folder, catalogue.sensitive, Clock())
     learned, cases = hold_out(dataset, options.judged_share, options.judged_people, options.seed)
     counts = {"items": catalogue.size, "people": dataset.people, "interactions": len(learned)}
-    return Draft(config, catalogue, learned, now, cases, card={"learned": config.privacy.learned, **counts})
+    card = {"learned": config.privacy.learned, **counts}
+    return Draft(config, catalogue, learned, now, cases, card=card, door=door)
+
+
+def _private_draft(config: Config, folder: Path, catalogue: Catalogue, door: Door) -> Draft:
+    """What this run may read and knows from before; nothing of anybody where it may release nothing."""
+    card = {"learned": config.privacy.learned, "items": catalogue.size}
+    memory = Memory()
+    window = Window(0, 0.0, 0.0)
+    if door.mode == "dp":
+        memory = recall(folder)
+        memory.check(door.ledger)
+        window = door.window
+    dataset = read_window(config, folder, catalogue.sensitive, window, door.now, opened=door.open)
+    options = config.training
+    learned, cases = hold_out(dataset, options.judged_share, options.judged_people, options.seed)
+    return Draft(
+        config, catalogue, learned, door.now, cases, card=card, since=window.data_from, door=door, memory=memory
+    )
 
 
 def next_id(home: Path, now: float) -> str:
