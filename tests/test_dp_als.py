@@ -15,7 +15,7 @@ from scipy.sparse import csr_matrix, random_array
 from app.config import parse_config
 from app.learning import contributions as bounds
 from app.learning.contributions import Contributions, contributions
-from app.learning.dp_als import PART, Recipe, item_vectors, release_step, starting_vectors, steps
+from app.learning.dp_als import PART, Behind, Recipe, item_vectors, release_step, starting_vectors, steps
 from app.learning.engine import sums_over
 from app.learning.person_statistics import Ridge, Statistics, clipped, on_grid, solved, statistics
 from app.learning.release import BudgetSpent, Door, open_door
@@ -52,6 +52,10 @@ def vectors_of(items: int, dimensions: int, seed: int) -> np.ndarray:
 
 def everything(people: Contributions, vectors: np.ndarray, ridge: Ridge = RIDGE) -> Statistics:
     return statistics(people, vectors, ridge, slice(0, people.items))
+
+
+def behind(items: int, people: int) -> Behind:
+    return Behind(np.full(items, people, np.int32), people)
 
 
 def length(numbers: Doubles) -> float:
@@ -179,7 +183,7 @@ def test_without_noise_it_is_weighted_als_step_by_step(tmp_path: Path) -> None:
     start = vectors_of(20, 4, 1)
     sums = sums_over(people, recipe, InProcess(), shard_people=30, statistics_bytes=1 << 20)
     with door_of(tmp_path, "exact") as door:
-        *_, last = steps(sums, recipe, door, start, np.full(20, 80), 80)
+        *_, last = steps(sums, recipe, door, start, behind(20, 80))
     expected = weighted_als(table, people.weights.toarray().astype(np.float64), start, recipe, 5)
     assert np.abs(last.vectors - expected).max() < 0.02 * np.abs(expected).max()
 
@@ -194,7 +198,7 @@ def test_with_noise_people_are_still_shown_what_others_with_their_taste_touch(tm
     people = contributions(csr_matrix(table), table.sum(axis=0), per_person=recipe.per_person, exponent=recipe.exponent)
     sums = sums_over(people, recipe, InProcess(), shard_people=2000, statistics_bytes=1 << 20)
     with door_of(tmp_path, epsilon=3.0) as door:
-        *_, last = steps(sums, recipe, door, vectors_of(16, 4, 2), np.full(16, 1000), 6000)
+        *_, last = steps(sums, recipe, door, vectors_of(16, 4, 2), behind(16, 1000))
     scores = solved(people.values, last.vectors, recipe.ridge) @ last.vectors.T
     own = np.arange(16)[None, :] // 8 == tastes[:, None]
     some = table.sum(axis=1) > 1
@@ -208,7 +212,7 @@ def test_a_training_spends_what_it_was_given_for_vectors_and_no_more(tmp_path: P
     sums = sums_over(people, recipe, InProcess(), shard_people=10, statistics_bytes=1)
     with door_of(tmp_path) as door:
         given_away = door.allowance[PART]
-        list(steps(sums, recipe, door, vectors_of(12, 3, 1), np.full(12, 50), 50))
+        list(steps(sums, recipe, door, vectors_of(12, 3, 1), behind(12, 50)))
         with pytest.raises(BudgetSpent):
             door.release(np.zeros(3), name=f"{PART}.more", sensitivity=1.0, noise_multiplier=100.0)
         run = door.run.id
@@ -231,7 +235,7 @@ def test_the_same_data_trained_twice_gives_other_vectors(tmp_path: Path) -> None
     for run in ("first", "second"):
         (tmp_path / run).mkdir()
         with door_of(tmp_path / run) as door:
-            found += list(steps(sums, recipe, door, vectors_of(12, 3, 1), np.full(12, 50), 50))
+            found += list(steps(sums, recipe, door, vectors_of(12, 3, 1), behind(12, 50)))
     assert not np.allclose(found[0].vectors, found[1].vectors, rtol=0.01)
 
 
@@ -242,7 +246,7 @@ def test_by_threshold_items_with_few_people_behind_them_have_no_vector(tmp_path:
     recipe = Recipe(dimensions=2, steps=2)
     sums = sums_over(people, recipe, InProcess(), shard_people=50, statistics_bytes=1 << 20)
     with door_of(tmp_path, "threshold") as door:
-        *_, last = steps(sums, recipe, door, vectors_of(3, 2, 1), table.sum(axis=0).astype(np.int32), 60)
+        *_, last = steps(sums, recipe, door, vectors_of(3, 2, 1), Behind(table.sum(axis=0).astype(np.int32), 60))
     assert last.vectors[0].any()
     assert last.vectors[1].any()
     assert not last.vectors[2].any()
@@ -256,7 +260,7 @@ def test_noise_never_makes_a_system_that_cannot_be_solved() -> None:
 
 def test_no_items_is_told(tmp_path: Path) -> None:
     with door_of(tmp_path) as door, pytest.raises(ValueError, match="no items"):
-        release_step(iter([]), Recipe(), door, 0, np.zeros(0, np.int32), 0)
+        release_step(iter([]), Recipe(), door, 0, behind(0, 0))
 
 
 @settings(max_examples=25)

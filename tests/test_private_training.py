@@ -68,7 +68,12 @@ async def test_what_many_want_is_learned_and_every_release_is_in_the_ledger(tmp_
             assert (
                 named
                 == set(card["privacy"]["releases"])
-                == {"people.all", "counts.items"}
+                == {
+                    "people.all",
+                    "counts.items",
+                    "segments.sizes",
+                    *(f"vectors.{sums}" for sums in ("people", "left", "right")),
+                }
                 | {f"pairs.{kind}.{level}" for kind in ("near", "together") for level in ("groups", "items")}
             )
             assert card["privacy"]["spent"] == pytest.approx(ledger.spent(1), rel=1e-3)

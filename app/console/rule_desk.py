@@ -31,7 +31,10 @@ class RuleDesk:
     def __init__(self, node: Node) -> None:
         self.node = node
         self.book = node.rule_book
-        self._reporter = Reporter(node)
+        self._reporter = Reporter(
+            node.rule_book, node.rules, node.impact, node.plugins, node.recommender, node.clock,
+            node.config.retention.people_at_least,
+        )  # fmt: skip
         searcher = Searcher(node.search, node.recommender, lambda: node.model, node.config.search)
         self.previewer = Previewer(node.recommender, searcher)
 

@@ -14,6 +14,7 @@ from store.budget import BudgetReader
 CATALOGUE: frozenset[str] = frozenset()
 COUNTS = frozenset({"people.all", "counts.items", "counts.regions"})
 PAIRS = frozenset({"pairs.near.groups", "pairs.near.items", "pairs.together.groups", "pairs.together.items"})
+VECTORS = frozenset({"vectors.people", "vectors.left", "vectors.right"})
 
 MADE_OF: dict[str, frozenset[str]] = {
     "content": CATALOGUE,
@@ -22,10 +23,12 @@ MADE_OF: dict[str, frozenset[str]] = {
     "trending": COUNTS,
     "neighbours": COUNTS | PAIRS,
     "together": COUNTS | PAIRS,
+    "item_vectors": VECTORS,
+    "taste": VECTORS,
     "segments": CATALOGUE,  # found among what was released and the catalogue; their sizes are in the card, released
 }
 """Artefact (the name up to "." or "@") -> the releases it may be made of, in `dp` and `threshold`."""
-EXACT_ONLY = frozenset({"sessions", "item_vectors", "taste"})
+EXACT_ONLY = frozenset({"sessions"})
 """What holds what people did as it was, and so is only ever made in `exact`."""
 
 

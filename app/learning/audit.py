@@ -28,7 +28,7 @@ from app.config import Config
 from app.config.sections import PrivacyOptions
 from app.learning.accounting import epsilon_of
 from app.learning.contributions import Contributions, contributions
-from app.learning.dp_als import PART, Recipe, Shares, Sums, starting_vectors, steps
+from app.learning.dp_als import PART, Behind, Recipe, Shares, Sums, starting_vectors, steps
 from app.learning.engine import sums_over
 from app.learning.person_statistics import Statistics
 from app.learning.release import Door, open_door
@@ -43,7 +43,7 @@ TELLING = 3.0
 """From this ε on an audit has to see at least half of what is claimed; below, noise hides too much from 2,000."""
 
 RECIPE = replace(
-    Recipe(), dimensions=8, unobserved=1e-6, regularization=1e-4, noise_regularization=10.0,
+    Recipe(), dimensions=8, unobserved=1e-6, regularization=1e-4, noise_regularization=10.0, carried=0.0,
     shares=Shares(people=0.2, left=0.4, right=0.4),
 )  # fmt: skip
 """The production algorithm told to make vectors so long that every canary's is cut to the bound."""
@@ -96,9 +96,9 @@ def audit_vectors(privacy: PrivacyOptions, canaries: int) -> AuditResult:
         would_be = _sums(everybody)
         scores = np.zeros(canaries)
         squares = np.zeros(canaries)
-        people = np.full(everybody.items, canaries, np.int32)
+        behind = Behind(np.full(everybody.items, canaries, np.int32), canaries)
         start = starting_vectors(everybody.items, RECIPE.dimensions, np.random.default_rng(secrets.randbits(64)))
-        for step in steps(sums, RECIPE, door, start, people, canaries):
+        for step in steps(sums, RECIPE, door, start, behind):
             ((_, expected),) = would_be(step.started_from)
             for seen, signal, share in _views(step.released, expected):
                 variance = (RECIPE.multiplier(share, door) ** 2) * RECIPE.per_person

@@ -9,6 +9,7 @@ Weights and values lie on a grid of dyadic fractions, so that sums over people a
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -45,7 +46,7 @@ class Contributions:
 
 
 def contributions(
-    interactions: csr_matrix, counts: NDArray[np.floating], *, exponent: float, per_person: float
+    interactions: csr_matrix, counts: NDArray[Any], *, exponent: float, per_person: float
 ) -> Contributions:
     """Bounded contributions of `interactions` [people, items].
 
@@ -75,9 +76,10 @@ def bounded_weights(raw: Doubles, starts: Ints, per_person: float) -> Floats:
     return weights
 
 
-def clipped_values(values: Doubles) -> Floats:
+def clipped_values(values: NDArray[np.floating]) -> Floats:
     """Values in 0..1, on their grid."""
-    return (np.rint(np.clip(values, 0.0, 1.0) * VALUE_STEPS) / VALUE_STEPS).astype(np.float32)
+    on_grid: Floats = (np.rint(np.clip(values, 0.0, 1.0) * VALUE_STEPS) / VALUE_STEPS).astype(np.float32)
+    return on_grid
 
 
 def _like(table: csr_matrix, data: Floats) -> csr_matrix:

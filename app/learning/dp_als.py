@@ -9,15 +9,16 @@ out. The item vectors are all that leaves; a person's own vector is solved when 
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from math import sqrt
 
 import numpy as np
+from numpy.typing import NDArray
 
 from app.learning.person_statistics import Ridge, Statistics
 from app.learning.release import Door
 from app.learning.triangles import lengthening, matrices, nearest_psd
-from store.records import Floats, Ints
+from store.records import Floats
 
 PART = "vectors"
 ITEMS_AT_ONCE = 4096
@@ -31,9 +32,9 @@ it is the same in every block."""
 class Shares:
     """How what a training may spend on vectors (μ²) is split; the parts sum to 1."""
 
-    people: float = 0.1
-    left: float = 0.4
-    right: float = 0.5
+    people: float = 0.04
+    left: float = 0.16
+    right: float = 0.8
 
 
 @dataclass(frozen=True)
@@ -41,18 +42,20 @@ class Recipe:
     """What the algorithm is told; chosen on generated data (docs/decisions/private-item-vectors.md)."""
 
     dimensions: int = 16
-    steps: int = 3
-    per_person: float = 8.0
+    steps: int = 5
+    per_person: float = 1.0
     """The bound k on the sum of a person's squared weights."""
-    exponent: float = 0.25
+    exponent: float = 0.1
     """How much more rare items weigh: as their count to the minus this."""
-    unobserved: float = 0.1
+    unobserved: float = 0.15
     """The weight a0 of all that was not touched."""
-    regularization: float = 0.3
-    noise_regularization: float = 2.0
+    regularization: float = 0.4
+    noise_regularization: float = 9.0
     """What is added to an item's, in standard deviations of the noise in its left side."""
-    longest: float = 0.3
+    longest: float = 0.2
     """The bound B on the length of a person's vector."""
+    carried: float = 0.2
+    """How much of what the steps before released counts in a step."""
     shares: Shares = field(default_factory=Shares)
 
     @property
@@ -65,25 +68,86 @@ class Recipe:
 
 
 @dataclass(frozen=True)
+class Gathered:
+    """All that was released so far, added up: a release counts by how much it says, its exposure over its noise.
+
+    Item vectors change little from one step to the next once they are good, so sums around one are evidence about the
+    next as well; each day's small share of the budget makes the whole better, instead of a worse one from scratch.
+    """
+
+    sums: Statistics
+    weight: float
+    variance: float
+    """Of the noise in `sums`, in squared sensitivities of the left sides."""
+
+    @property
+    def mean(self) -> Statistics:
+        sums = self.sums
+        return Statistics(sums.gram / self.weight, sums.left / self.weight, sums.right / self.weight)
+
+    @property
+    def multiplier(self) -> float:
+        """The noise multiplier of the left sides of `mean`."""
+        return sqrt(self.variance) / self.weight
+
+    def with_items(self, items: int) -> Gathered:
+        """With room for items that came since."""
+        more = items - len(self.sums.right)
+        left, right = (np.pad(table, ((0, more), (0, 0))) for table in (self.sums.left, self.sums.right))
+        return replace(self, sums=replace(self.sums, left=left, right=right))
+
+
+def gather(before: Gathered | None, kept: float, released: Statistics, exposure: float, multiplier: float) -> Gathered:
+    """`before`, counting `kept` of what it did, and what was released now. Without noise the newest alone says all."""
+    if before is None or multiplier == 0:
+        before, kept = Gathered(Statistics(*(np.zeros(1),) * 3), 0.0, 0.0), 0.0
+    says = exposure / multiplier**2 if multiplier else 1.0
+    old = before.sums
+    return Gathered(
+        Statistics(*(kept * past + says * new for past, new in (
+            (old.gram, released.gram), (old.left, released.left), (old.right, released.right),
+        ))),
+        kept * before.weight + says,
+        kept**2 * before.variance + (says * multiplier) ** 2,
+    )  # fmt: skip
+
+
+@dataclass(frozen=True)
 class Step:
-    """One step: what it started from, what came out of the door, and the item vectors made of it."""
+    """One step: what it started from, what came out of the door, and what was made of all that came out so far."""
 
     started_from: Floats
     released: Statistics
+    gathered: Gathered
     vectors: Floats
 
 
-def steps(sums: Sums, recipe: Recipe, door: Door, start: Floats, people_of: Ints, people: int) -> Iterator[Step]:
+@dataclass(frozen=True)
+class Behind:
+    """How many people are behind the sums: for a door that hides what few are behind."""
+
+    items: NDArray[np.integer]
+    """People per item."""
+    people: int
+
+
+def steps(
+    sums: Sums, recipe: Recipe, door: Door, start: Floats, behind: Behind, *,
+    before: Gathered | None = None, kept: float = 1.0, exposure: float = 1.0,
+) -> Iterator[Step]:  # fmt: skip
     """The steps of a training from the item vectors `start` [items, d]; the vectors of the last are the result.
 
-    Spends the door's allowance for vectors, all of it. `people_of` [items] and `people` are how many are behind the
-    sums, for a door that hides what few are behind.
+    Spends the door's allowance for vectors, all of it. `before`: what earlier trainings released around `start`, of
+    which `kept` still counts; `exposure`: how much behaviour is behind the sums now, in any unit that is always the
+    same.
     """
-    vectors = start
+    vectors, gathered = start, before
     for number in range(recipe.steps):
-        released = release_step(sums(vectors), recipe, door, number, people_of, people)
-        solved = item_vectors(released, recipe, recipe.multiplier(recipe.shares.left, door))
-        yield Step(vectors, released, solved)
+        released = release_step(sums(vectors), recipe, door, number, behind)
+        multiplier = recipe.multiplier(recipe.shares.left, door)
+        gathered = gather(gathered, kept if number == 0 else recipe.carried, released, exposure, multiplier)
+        solved = item_vectors(gathered.mean, recipe, gathered.multiplier)
+        yield Step(vectors, released, gathered, solved)
         vectors = solved
 
 
@@ -93,26 +157,27 @@ def starting_vectors(items: int, dimensions: int, random: np.random.Generator) -
 
 
 def release_step(
-    blocks: Iterator[tuple[slice, Statistics]], recipe: Recipe, door: Door, step: int, people_of: Ints, people: int
+    blocks: Iterator[tuple[slice, Statistics]], recipe: Recipe, door: Door, step: int, behind: Behind
 ) -> Statistics:
     """The sums as they may be known: three releases, each bounded for one person over all its blocks."""
     shares, lengthen, root = recipe.shares, lengthening(recipe.dimensions), sqrt(recipe.per_person)
     gram = None
-    left = np.empty((len(people_of), len(lengthen)))
-    right = np.empty((len(people_of), recipe.dimensions))
+    left = np.empty((len(behind.items), len(lengthen)))
+    right = np.empty((len(behind.items), recipe.dimensions))
     for number, (block, exact) in enumerate(blocks):
         if gram is None:
             gram = door.release(
-                exact.gram * lengthen, name=f"{PART}.people", sensitivity=1.0, step=step, subjects=np.array(people),
+                exact.gram * lengthen, name=f"{PART}.people", sensitivity=1.0, step=step,
+                subjects=np.array(behind.people),
                 noise_multiplier=recipe.multiplier(shares.people, door),
             )  # fmt: skip
         left[block] = door.release(
             exact.left * lengthen, name=f"{PART}.left", sensitivity=root, step=step, block=number,
-            subjects=people_of[block], noise_multiplier=recipe.multiplier(shares.left, door),
+            subjects=behind.items[block], noise_multiplier=recipe.multiplier(shares.left, door),
         )  # fmt: skip
         right[block] = door.release(
             exact.right, name=f"{PART}.right", sensitivity=root, step=step, block=number,
-            subjects=people_of[block], noise_multiplier=recipe.multiplier(shares.right, door),
+            subjects=behind.items[block], noise_multiplier=recipe.multiplier(shares.right, door),
         )  # fmt: skip
     if gram is None:
         raise ValueError("item vectors: there are no items to learn from")

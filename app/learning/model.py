@@ -14,6 +14,7 @@ from app.learning.als import unobserved_gram
 from app.learning.content import ContentModel
 from app.learning.membership import NOBODY
 from app.learning.neighbours import score_history
+from app.learning.person_statistics import Ridge, shared_part, solved_alone
 from app.learning.segment_step import membership
 from app.learning.sessions import SessionIndex
 from plugins.contract import NO_FLOATS, NO_ITEMS, Floats, Ints
@@ -41,6 +42,7 @@ class LearnedModel:
         self._catalogue = catalogue
         self._retrieval = config.retrieval
         self._als = card.get("als", {})
+        self._private = self._als.get("objective") == "private"
         self.item_vectors: Floats | None = arrays.get("item_vectors")
         self.neighbours: csr_matrix | None = stored.matrix("neighbours") if stored else None
         self.together: csr_matrix | None = stored.matrix("together") if stored else None
@@ -115,6 +117,8 @@ class LearnedModel:
     def user_vector(self, items: Ints, weights: Floats) -> Floats | None:
         if self.item_vectors is None or self._gram is None:
             return None
+        if self._private:
+            return solved_alone(self.item_vectors, items, weights, self._gram)
         unobserved = self._als["unobserved_weight"] * int(self._als["catalogue"])
         return loops.folded(self.item_vectors, items, weights, self._gram, self._als["regularization"], unobserved)
 
@@ -160,7 +164,10 @@ class LearnedModel:
     def _gram(self) -> Floats | None:
         if self.item_vectors is None:
             return None
-        return unobserved_gram(np.asarray(self.item_vectors), self._als["unobserved_weight"])
+        vectors = np.asarray(self.item_vectors)
+        if self._private:
+            return shared_part(vectors, Ridge(self._als["unobserved_weight"], self._als["regularization"], longest=1.0))
+        return unobserved_gram(vectors, self._als["unobserved_weight"])
 
     def _absorb(self) -> None:
         """Give items that came after the training a content vector, a few at a time."""

@@ -19,9 +19,9 @@ from dataclasses import dataclass
 import numpy as np
 from scipy.sparse import csr_matrix
 
-from app.learning.contributions import Contributions
+from app.learning.contributions import Contributions, clipped_values
 from app.learning.triangles import Doubles, matrices, outer_triangles
-from store.records import Floats
+from store.records import Floats, Ints
 
 VECTOR_STEPS = 1024.0
 """An entry of u / B is a whole number of 1/1024. With weights of 1/512, sums of 16 million people are exact."""
@@ -82,6 +82,21 @@ def shared_part(item_vectors: Floats, ridge: Ridge) -> Floats:
     """The part [d, d] of everybody's system: a0 V'V + r I."""
     exact = item_vectors.T.astype(np.float64) @ item_vectors.astype(np.float64)
     return (ridge.unobserved * exact + ridge.regularization * np.eye(len(exact))).astype(np.float32)
+
+
+def solved_alone(item_vectors: Floats, items: Ints, weights: Floats, shared: Floats) -> Floats | None:
+    """The vector [d] of one person from what they touched and how much they wanted it; costs no budget.
+
+    `shared` [d, d] is `shared_part` of all item vectors, made once per generation. Gives what `solved` gives. Items
+    beyond the rows and weights of 0 or less are left out; None where no other item has a vector.
+    """
+    usable = (items >= 0) & (items < len(item_vectors)) & (weights > 0)
+    own = item_vectors.take(items[usable], axis=0)
+    if not (own[:, 0] != 0).any():
+        return None
+    liked = clipped_values(weights[usable]) @ own
+    solution: Floats = np.linalg.solve(own.T @ own + shared, liked).astype(np.float32)
+    return solution
 
 
 def clipped(vectors: Floats, longest: float) -> Doubles:

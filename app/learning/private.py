@@ -15,6 +15,7 @@ from app.learning.accounting import epsilon_of
 from app.learning.counted import LEAST_PEOPLE, people_in, popularity_of, release_counts, release_people
 from app.learning.memory import Memory
 from app.learning.paired import neighbours_of, release_pairs
+from app.learning.private_vectors import release_vectors, vectors_of
 from app.learning.release import BudgetSpent, Door
 
 if TYPE_CHECKING:
@@ -29,6 +30,8 @@ STEPS: list[tuple[str, Step]] = [
     ("popularity", lambda draft: popularity_of(draft, draft.memory)),
     ("pairs", lambda draft: _release(draft, release_pairs, enough=True)),
     ("neighbours", lambda draft: neighbours_of(draft, draft.memory)),
+    ("item vectors", lambda draft: _release(draft, release_vectors, enough=True)),
+    ("taste", lambda draft: vectors_of(draft, draft.memory)),
 ]
 """What is released and made, in order; every release is remembered before the next is asked for."""
 

@@ -20,8 +20,10 @@ from app.learning import als, content, popularity
 from app.learning.artefacts import check_paid
 from app.learning.card import facts
 from app.learning.dataset import Dataset
+from app.learning.engine import open_engine
 from app.learning.gate import published, settle
 from app.learning.held_out import Case, hold_out
+from app.learning.indexed import index
 from app.learning.memory import RELEASED_FILE, Memory, ledger_lost, recall
 from app.learning.neighbours import item_neighbours
 from app.learning.pin import pin
@@ -31,14 +33,13 @@ from app.learning.release import Door, open_door
 from app.learning.runs import RunLog, recorded, running
 from app.learning.segment_step import learn_segments
 from app.learning.sessions import build_session_index
+from plugins.engine import InProcess, TrainingEngine
 from plugins.manager import Plugins, load_plugins
 from store.budget import BUDGET_FILE, Window
 from store.catalogue import Catalogue
 from store.clock import Clock
 from store.faults import LedgerLost
 from store.generation import StoredGeneration, generations, matrix_arrays, refused
-from store.index import VectorIndex
-from store.records import Floats
 from store.sensitive import Sensitive
 from store.shop import read_catalogue
 
@@ -77,6 +78,8 @@ class Draft:
     """Through which everything passes that is learned across people; None where nothing is."""
     memory: Memory = field(default_factory=Memory)
     """What was released before, in "dp"."""
+    engine: TrainingEngine = field(default_factory=InProcess)
+    """What computes sums over people."""
     arrays: dict[str, NDArray[Any]] = field(default_factory=dict)
     files: dict[str, Callable[[Path], None]] = field(default_factory=dict)
     card: dict[str, Any] = field(default_factory=dict)
@@ -96,8 +99,9 @@ def train(config: Config, config_path: Path, progress: Progress, by: str = "shel
         if (pinned := pin(home)) is not None:
             raise NothingToLearn(f"{pinned.sentence()}; `personalize models unpin` lets trainings publish again")
         timed = _Steps(config, log, progress)
-        with _door(config, folder) as door:
+        with _door(config, folder) as door, open_engine(config, plugins) as engine:
             draft: Draft = timed.run("read", lambda: _draft(config, folder, door), ["judging"])
+            draft.engine = engine
             draft.before = comparable(published(home), config.privacy.learned)
             steps = steps_of(config, draft.dataset)
             for place, (name, step) in enumerate(steps):
@@ -176,7 +180,7 @@ def learn_content(draft: Draft) -> None:
     fitted = content.fit(items, dimensions=options.content_dimensions, seed=options.seed)
     draft.arrays |= {f"content.{name}": array for name, array in fitted.items()}
     vectors = fitted["vectors"].astype(np.float32, copy=False)
-    _index(draft, "content", vectors, np.flatnonzero(draft.catalogue.servable))
+    index(draft, "content", vectors, np.flatnonzero(draft.catalogue.servable))
 
 
 def learn_popularity(draft: Draft) -> None:
@@ -246,22 +250,7 @@ def learn_vectors(draft: Draft) -> None:
         "unobserved_weight": options.unobserved_weight,
         "catalogue": len(vectors),
     }
-    _index(draft, "taste", vectors, np.flatnonzero(np.any(vectors != 0, axis=1)))
-
-
-def _index(draft: Draft, name: str, vectors: Floats, rows: NDArray[np.int64]) -> None:
-    """Labels of the rows worth finding, and a graph over them where a scan would be slower."""
-    options = draft.config.retrieval
-    draft.arrays[f"{name}.labels"] = rows.astype(np.int64)
-    if len(rows) >= options.exact_below:
-        graph = VectorIndex.build(
-            np.ascontiguousarray(vectors[rows]),
-            rows.astype(np.int64),
-            m=options.m,
-            ef_construction=options.ef_construction,
-            seed=draft.config.training.seed,
-        )
-        draft.files[f"{name}.hnsw"] = graph.save
+    index(draft, "taste", vectors, np.flatnonzero(np.any(vectors != 0, axis=1)))
 
 
 @contextmanager

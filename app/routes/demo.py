@@ -70,12 +70,10 @@ async def _front(_shop: Storefront, _request: Request) -> Response:
 
 async def home(shop: Storefront, request: Request) -> Response:
     page = page_of(shop, request)
-    experience = shop.experience(page.region, page.personal)
-    lists = [section.placement for section in experience.sections if section.placement]
+    shelves = await shop.shelves(page, ("home", "trending", "recently-viewed", "buy-again"))
     return html(
         shop, "home.html", page,
-        experience=experience, hero=shop.stage(page.region), tiles=shop.tiles(page.region),
-        shelves=await shop.shelves(page, lists),
+        hero=shop.stage(page.region), tiles=shop.tiles(page.region), shelves=shelves,
         fresh=shop.cards_of(shop.aisles.newest(page.region, 10)),
     )  # fmt: skip
 

@@ -1,1 +1,0 @@
-"""Which sections a page shows a visitor, in which order, under which banner."""

@@ -1,0 +1,141 @@
+"""Item vectors of a private training: what they are made of, what a day adds, and how a shopper meets them."""
+
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+from scipy.sparse import csr_matrix
+
+from app.learning.dp_als import Gathered, gather
+from app.learning.memory import Memory, recall
+from app.learning.person_statistics import Ridge, Statistics, shared_part, solved, solved_alone
+from app.learning.private_vectors import RECIPE, remember, remembered
+from app.node import Node
+from store.budget import read_budget
+from store.generation import StoredGeneration, current, load_generation
+from tests.trained_shop import BEGAN, DAY, SMALL, clicks, shop, trained
+
+LOUD: dict[str, Any] = {"learned": "dp", "epsilon": 300.0, "first_share": 0.5}
+QUIET = {**SMALL, "judged_people": 0}
+
+
+async def two_tastes(node: Node, people: int = 240, *, day: int = 0) -> None:
+    """Half look at S0, S1, S2, the other half at S6, S7, S8; each leaves one out."""
+    node.clock.observe((BEGAN + day * DAY) * 1000)
+    for number in range(people):
+        first = 6 * (number % 2)
+        seen = [f"S{first + place}" for place in range(3) if place != number // 2 % 3]
+        await clicks(node, f"shopper {number} {day}", *seen, buys=seen[0])
+
+
+def stored(node: Node) -> StoredGeneration:
+    home = node.folder / "generations"
+    published = current(home)
+    assert published is not None
+    return load_generation(home, published)
+
+
+@pytest.mark.anyio
+async def test_a_shopper_is_near_what_others_with_their_taste_wanted(tmp_path: Path) -> None:
+    async with shop(tmp_path, privacy=LOUD, training=QUIET) as node:
+        await two_tastes(node)
+        card = await trained(node)
+        assert node.generations.take_over()
+        vector = node.model.user_vector(np.array([0, 1], np.int32), np.ones(2, np.float32))
+        assert vector is not None
+        assert vector.shape == (RECIPE.dimensions,)
+        near = node.model.nearest_by_vector(vector, 3)[0]
+        assert set(near.tolist()) == {0, 1, 2}
+        assert card["als"]["objective"] == "private"
+        assert 0 < card["audit"]["at_least"] <= card["audit"]["claimed"] == 300.0
+
+
+@pytest.mark.anyio
+async def test_the_first_training_takes_all_its_steps_and_a_day_s_share_pays_one_more(tmp_path: Path) -> None:
+    async with shop(tmp_path, privacy=LOUD, training=QUIET) as node:
+        await two_tastes(node)
+        first = await trained(node)
+        again = await trained(node)
+        await two_tastes(node, 60, day=1)
+        second = await trained(node)
+        with read_budget(node.folder) as ledger:
+            assert ledger is not None
+            steps = {run.id: [debit.step for debit in ledger.debits_of(run.id) if debit.name == "vectors.left"]
+                     for run in ledger.runs(1)}  # fmt: skip
+        assert list(steps.values()) == [list(range(RECIPE.steps)), [], [0]]
+        assert again["als"] == first["als"], "a training that may not spend makes the same of what is remembered"
+        assert second["als"]["noise_multiplier"] < first["als"]["noise_multiplier"], "and one that may, adds to it"
+        assert stored(node).arrays["item_vectors"].tobytes() == recall(node.folder).arrays["vectors.item"].tobytes()
+
+
+@pytest.mark.anyio
+async def test_by_threshold_items_few_wanted_have_no_vector(tmp_path: Path) -> None:
+    privacy = {"learned": "threshold", "threshold_people": 20}
+    async with shop(tmp_path, privacy=privacy, training=QUIET) as node:
+        await two_tastes(node)
+        for number in range(19):
+            await clicks(node, f"odd one {number}", "S0", "S10")
+        card = await trained(node)
+        vectors = stored(node).arrays["item_vectors"]
+        assert vectors[0].any()
+        assert not vectors[10].any()
+        assert "audit" not in card
+
+
+@settings(max_examples=25)
+@given(seed=st.integers(0, 1000), length=st.integers(1, 40))
+def test_a_shopper_s_vector_is_the_one_the_training_would_have_solved(seed: int, length: int) -> None:
+    random = np.random.default_rng(seed)
+    vectors = random.normal(size=(60, 6)).astype(np.float32)
+    items, weights = random.choice(60, length, replace=False), random.uniform(0.01, 4, length).astype(np.float32)
+    ridge = Ridge(0.1, 0.4, 0.2)
+    row = csr_matrix((np.rint(np.clip(weights, 0, 1) * 256) / 256, (np.zeros(length, int), items)), shape=(1, 60))
+    alone = solved_alone(vectors, items.astype(np.int32), weights, shared_part(vectors, ridge))
+    assert alone is not None
+    assert alone == pytest.approx(solved(row, vectors, ridge)[0], abs=1e-4)
+
+
+def released(value: float) -> Statistics:
+    return Statistics(np.full(3, value), np.full((2, 3), value), np.full((2, 2), value))
+
+
+@settings(max_examples=50)
+@given(st.lists(st.tuples(st.floats(-10, 10), st.floats(0.5, 30), st.floats(0.1, 50)), min_size=1, max_size=6))
+def test_what_says_more_counts_more_and_the_noise_that_is_left_is_known(
+    found: list[tuple[float, float, float]],
+) -> None:
+    gathered: Gathered | None = None
+    for value, exposure, multiplier in found:
+        gathered = gather(gathered, 1.0, released(value), exposure, multiplier)
+    assert gathered is not None
+    says = np.array([exposure / multiplier**2 for _, exposure, multiplier in found])
+    values = np.array([value for value, _, _ in found])
+    assert gathered.mean.left == pytest.approx(np.full((2, 3), (says @ values) / says.sum()), abs=1e-9)
+    noise = np.array([multiplier for _, _, multiplier in found])
+    assert gathered.multiplier == pytest.approx(np.sqrt(((says * noise) ** 2).sum()) / says.sum())
+
+
+def test_without_noise_only_the_newest_counts() -> None:
+    before = gather(None, 1.0, released(1.0), 1.0, 0.0)
+    after = gather(before, 1.0, released(5.0), 1.0, 0.0)
+    assert after.mean.right == pytest.approx(np.full((2, 2), 5.0))
+    assert after.multiplier == 0
+
+
+def test_what_is_remembered_has_room_for_new_items_and_is_left_behind_with_other_dimensions() -> None:
+    memory, d = Memory(), RECIPE.dimensions
+    entries = d * (d + 1) // 2
+    sums = Statistics(np.ones(entries), np.ones((4, entries)), np.ones((4, d)))
+    vectors = np.ones((4, d), np.float32)
+    assert remembered(memory, 4) is None
+    remember(memory, vectors, Gathered(sums, 2.0, 3.0), 0.0)
+    found = remembered(memory, 6)
+    assert found is not None
+    assert found[0].tolist() == np.pad(vectors, ((0, 2), (0, 0))).tolist()
+    assert (found[1].weight, found[1].variance) == (2.0, 3.0)
+    assert not found[1].sums.left[4:].any()
+    memory.arrays["vectors.item"] = np.ones((4, d + 1), np.float32)
+    assert remembered(memory, 6) is None
