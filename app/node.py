@@ -13,6 +13,8 @@ from zoneinfo import ZoneInfo
 from app.admin.staff import Staff
 from app.config import Config
 from app.config.suggestion import suggest
+from app.experiences.pages import Experiences, condition_problems
+from app.experiences.rates import SectionRates
 from app.experiments.assignment import Assigner
 from app.experiments.outcomes import Outcomes
 from app.experiments.trials import Trials
@@ -98,6 +100,7 @@ class Node:
     aggregates: Aggregates
     sweeps: Sweeps
     shop: ShopStore
+    experiences: Experiences
     experiments: ExperimentStore
     assigner: Assigner
     sums: ExperimentSums
@@ -168,6 +171,7 @@ async def open_node(config: Config, config_path: Path) -> AsyncIterator[Node]:
         node.withdrawals = Withdrawals(reader=node.reader, intake=node.intake, vault=node.vault, keys=node.keys)
         node.erasures = Erasures(node)
         node.recommender = _recommender(node)
+        node.experiences = _experiences(node)
         node.feeds = FeedIntake(node)
         failed: BaseException | None = None
         # The event writer belongs to the store: what was taken is written before the databases close.
@@ -196,9 +200,18 @@ def configured_plugins(config: Config, config_path: Path) -> Plugins:
     problems += filter(None, [plugins.wrong_engine(config.training.engine)])
     problems += [f"search.weights.{name}: no such plugin{suggest(name, known)}" for name in config.search.weights
                  if name not in known]  # fmt: skip
+    problems += condition_problems(config.experiences, ZoneInfo(config.shop.timezone))
     if problems:
         raise PluginProblems(problems)
     return plugins
+
+
+def lists_of_pages(config: Config) -> dict[str, list[str]]:
+    """Page -> those of its sections that are lists."""
+    placements = placements_of(config.placements)
+    return {
+        page: [name for name in options.sections if name in placements] for page, options in config.experiences.items()
+    }
 
 
 def _intake(node: Node) -> Intake:
@@ -231,11 +244,18 @@ def _intake(node: Node) -> Intake:
     )  # fmt: skip
 
 
+def _experiences(node: Node) -> Experiences:
+    return Experiences(
+        node.config.experiences, placements=node.recommender.placements, catalogue=node.catalogue,
+        columns=node.rules.columns, zone=node.rules.zone, rates=SectionRates(node.aggregates, node.clock),
+    )  # fmt: skip
+
+
 def _recommender(node: Node) -> Recommender:
     return Recommender(
         catalogue=node.catalogue, plugins=node.plugins, model=lambda: node.model, tokens=node.tokens,
         options=node.config.serving, placements=placements_of(node.config.placements), metrics=node.metrics,
-        trials=Trials(node.experiments),
+        trials=Trials(node.experiments, lists_of_pages(node.config)),
         rules=node.rules,
     )  # fmt: skip
 

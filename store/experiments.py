@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import asyncio
 import secrets
+from collections.abc import Collection, Mapping
 from typing import Annotated, Literal
 
 import msgspec
@@ -77,9 +78,11 @@ class Design(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=Tr
     guardrails: Annotated[list[Metric], Meta(max_length=4)] = msgspec.field(default_factory=lambda: ["orders"])
     """What must not get worse."""
 
-    def concerns(self, placement: str) -> bool:
-        """Whether lists of this placement belong to it."""
-        return placement in self.placements or not (self.placements or self.pages)
+    def concerns(self, placement: str, pages: Mapping[str, Collection[str]]) -> bool:
+        """Whether lists of this placement belong to it; `pages`: page -> the lists among its sections."""
+        if not self.placements and not self.pages:
+            return True
+        return placement in self.placements or any(placement in pages.get(page, ()) for page in self.pages)
 
 
 class Experiment(msgspec.Struct, frozen=True, kw_only=True):

@@ -49,7 +49,7 @@ def test_the_shipped_file_names_every_setting() -> None:
     table = tomllib.loads(SHIPPED.read_text("utf-8"))
     silent = {
         # Shown as comments, or named once for all jurisdictions; events whose weight is 0 say nothing.
-        *(["placements", "plugins", "feeds", "consent.more"]),
+        *(["placements", "experiences", "plugins", "feeds", "consent.more"]),
         *(
             f"consent.{place}.{name}"
             for place in ("eu", "us-ca", "default")

@@ -74,7 +74,9 @@ class Watch:
 
 @asynccontextmanager
 async def asked_with(folder: Path, gate: Gate | None) -> AsyncIterator[tuple[Node, httpx.AsyncClient, Watch]]:
-    async with open_shop(folder, server={"demo": True}) as node:
+    async with open_shop(
+        folder, server={"demo": True}, experiences={"home": {"sections": ["home", "recently-viewed"]}}
+    ) as node:
         if gate is not None:
             node.gatekeeper = gate
         watch = Watch()
@@ -132,6 +134,8 @@ def questions(node: Node, round_of: str) -> dict[tuple[str, str], list[tuple[str
         ("POST", "/v1/events:import"): [
             ("/v1/events:import", {"content": told_events(node, "S2", f"{round_of}i"), "headers": lines})
         ],
+        ("GET", "/v1/experience"): [("/v1/experience", header)],
+        ("POST", "/v1/experience"): [("/v1/experience", {"json": {"visitor": VISITOR}})],
         ("POST", "/v1/search"): [("/v1/search", {"json": {"query": "red shoe", "visitor": VISITOR}})],
         ("POST", "/v1/items:batch"): [("/v1/items:batch", {"json": {"items": [item]}})],
         ("GET", "/v1/items"): [("/v1/items", {})],

@@ -281,6 +281,8 @@ async def test_every_rule_has_its_state(desk: Desk) -> None:
     assert (status, "does not know 'none'" in because) == ("matches nothing", True)
     status, because = await state_of(desk, {"name": "Nowhere", "when": {"regions": ["ZZ"]}, "then": boost})
     assert (status, "no request since the start came from region 'ZZ'" in because) == ("active", True)
+    status, because = await state_of(desk, {"name": "Trial", "when": {"arms": {"hero": "b"}}, "then": boost})
+    assert (status, "there is no experiment 'hero'" in because) == ("active", True)
     await desk.add({"name": "Only red", "then": {"do": "filter", "match": 'category == "shoes/red"'}})
     rules = {told["rule"]["id"]: told for told in (await desk.draft())["rules"]}
     assert rules["plain"]["status"] == "active"

@@ -20,6 +20,7 @@ from app.config.sections import (
 from app.config.standard import with_standard
 from app.config.suggestion import suggest
 from app.dialects.segment import SegmentOptions
+from app.experiences.options import ExperienceOptions
 from app.experiments.options import ExperimentOptions
 from app.features.options import FeatureOptions
 from app.feeds.options import FeedOptions
@@ -57,6 +58,8 @@ class Config(msgspec.Struct, frozen=True, kw_only=True):
     feeds: dict[str, FeedOptions] = {}
     segment: SegmentOptions = SegmentOptions()
     placements: dict[str, PlacementOptions] = {}
+    experiences: dict[str, ExperienceOptions] = {}
+    """Pages of the shop and what they show whom."""
     plugins: dict[str, Any] = {}
     """`folder`, `standard`, and a table per plugin; the plugins themselves type their options."""
 

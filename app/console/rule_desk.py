@@ -31,10 +31,7 @@ class RuleDesk:
     def __init__(self, node: Node) -> None:
         self.node = node
         self.book = node.rule_book
-        self._reporter = Reporter(
-            node.rule_book, node.rules, node.impact, node.plugins, node.recommender, node.clock,
-            node.config.retention.people_at_least,
-        )  # fmt: skip
+        self._reporter = Reporter(node)
         searcher = Searcher(node.search, node.recommender, lambda: node.model, node.config.search)
         self.previewer = Previewer(node.recommender, searcher)
 

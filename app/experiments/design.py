@@ -37,10 +37,10 @@ def problems_of(
     return found
 
 
-def conflict_of(design: Design, running: Sequence[Experiment]) -> str:
-    """Why it cannot start beside what runs; empty: it can."""
+def conflict_of(design: Design, running: Sequence[Experiment], pages: Mapping[str, Collection[str]]) -> str:
+    """Why it cannot start beside what runs; empty: it can. `pages`: page -> the lists among its sections."""
     for other in running:
-        shared = _shared(design, other.design)
+        shared = _shared(design, other.design, pages)
         if shared and not (design.layer and design.layer == other.design.layer):
             return (
                 f"experiment {other.key!r} runs on {shared} too, and nobody could tell which of them moved the numbers;"
@@ -67,16 +67,16 @@ def free_slots(design: Design, running: Sequence[Experiment]) -> tuple[int, int]
     )
 
 
-def _shared(one: Design, other: Design) -> str:
+def _shared(one: Design, other: Design, pages: Mapping[str, Collection[str]]) -> str:
     """What both concern, in words; empty for nothing."""
-    pages = sorted(set(one.pages) & set(other.pages))
-    if pages:
-        return f"page {pages[0]!r}"
+    both = sorted(set(one.pages) & set(other.pages))
+    if both:
+        return f"page {both[0]!r}"
     for design, beside in ((one, other), (other, one)):
-        for placement in design.placements:
-            if beside.concerns(placement):
+        for placement in (*design.placements, *(name for page in design.pages for name in pages.get(page, ()))):
+            if beside.concerns(placement, pages):
                 return f"placement {placement!r}"
-    return "every placement" if one.concerns("") and other.concerns("") else ""
+    return "every placement" if one.concerns("", pages) and other.concerns("", pages) else ""
 
 
 def _of_weights(arms: Sequence[Arm]) -> list[FieldError]:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from dataclasses import dataclass
 
 import msgspec
@@ -68,8 +68,11 @@ class NoSuchArm(LookupError):
 class Trials:
     """Finds the experiment of a list among those that run."""
 
-    def __init__(self, experiments: ExperimentStore) -> None:
+    def __init__(self, experiments: ExperimentStore, pages: Mapping[str, Collection[str]] | None = None) -> None:
+        """`pages`: page -> those of its sections that are lists; who is in an experiment on a page is counted by
+        them."""
         self._experiments = experiments
+        self.pages = pages or {}
 
     def of(self, placement: str, arms: Mapping[str, str]) -> Trial | None:
         """The experiment a list of this placement belongs to, for a visitor in these arms; None for none.
@@ -81,7 +84,7 @@ class Trials:
         if arms.get(HOLDOUT) == HELD_OUT.key:
             return Trial(HOLDOUT, HELD_OUT)
         for experiment in self._experiments.running:
-            if experiment.design.concerns(placement):
+            if experiment.design.concerns(placement, self.pages):
                 arm = experiment.arm(arms.get(experiment.key, ""))
                 if arm is not None:
                     return Trial(experiment.key, arm)

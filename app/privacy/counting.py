@@ -20,7 +20,9 @@ from store.records import LoggedEvent, Purpose
 
 SEARCHED = "what was searched"
 _OF_ITEMS = {"view_item": "items viewed", "add_to_cart": "items put into the cart"}
-REPORTS = ("events", "regions", "placements clicked", *_OF_ITEMS.values(), "categories viewed", SEARCHED)
+CLICKED, SHOWN = "placements clicked", "placements shown"
+_OF_LISTS = {"select_item": CLICKED, "view_item_list": SHOWN, "recommendation_served": SHOWN}
+REPORTS = ("events", "regions", CLICKED, SHOWN, *_OF_ITEMS.values(), "categories viewed", SEARCHED)
 """One dimension each."""
 _TRAINING = int(Purpose.TRAINING)
 
@@ -77,8 +79,8 @@ class DayCount:
         yield "events", event.name
         if event.region:
             yield "regions", event.region
-        if event.name == "select_item" and event.placement:
-            yield "placements clicked", event.placement
+        if event.placement and event.name in _OF_LISTS:
+            yield _OF_LISTS[event.name], event.placement
         if event.name == "search":
             for key in event.affinities:
                 yield SEARCHED, key

@@ -70,10 +70,12 @@ async def _front(_shop: Storefront, _request: Request) -> Response:
 
 async def home(shop: Storefront, request: Request) -> Response:
     page = page_of(shop, request)
-    shelves = await shop.shelves(page, ("home", "trending", "recently-viewed", "buy-again"))
+    experience = shop.experience(page.region, page.personal)
+    lists = [section.placement for section in experience.sections if section.placement]
     return html(
         shop, "home.html", page,
-        hero=shop.stage(page.region), tiles=shop.tiles(page.region), shelves=shelves,
+        experience=experience, hero=shop.stage(page.region), tiles=shop.tiles(page.region),
+        shelves=await shop.shelves(page, lists),
         fresh=shop.cards_of(shop.aisles.newest(page.region, 10)),
     )  # fmt: skip
 

@@ -12,13 +12,15 @@ from starlette.routing import Route
 from app.experiments.design import conflict_of, free_slots, problems_of
 from app.experiments.reports import forget, holdout_of, told
 from app.experiments.results import ResultsAnswer, results_of
+from app.node import lists_of_pages
 from app.problem import Problem
 from app.problem import read_json as read_typed
 from app.routes.admin import require
 from app.routes.answers import json_response
 from app.routes.body import read_body
+from app.routes.conditional import TOLD as IF_MATCH
+from app.routes.conditional import changed_since, if_match
 from app.routes.openapi import Operation
-from app.routes.versions import IF_MATCH, etag, require_version
 from store.experiments import HOLDOUT, Design, Experiment, ExperimentChanged, State
 
 if TYPE_CHECKING:
@@ -97,6 +99,7 @@ class Handlers:
         self._node = node
         self._experiments = node.experiments
         self._options = node.config.experiments
+        self._pages = lists_of_pages(node.config)
 
     async def all(self, request: Request) -> Response:
         require(request, "marketer")
@@ -138,7 +141,7 @@ class Handlers:
     async def change(self, request: Request) -> Response:
         session = require(request, "marketer")
         before = self._found(request.path_params["id"])
-        require_version(request, before.version)
+        _require(request, before)
         design = await self._read(request)
         if design.key != before.key:
             raise Problem(409, "Another key", "an experiment keeps its key; make a new one under the other key")
@@ -156,13 +159,13 @@ class Handlers:
     async def remove(self, request: Request) -> Response:
         session = require(request, "marketer")
         experiment = self._found(request.path_params["id"])
-        require_version(request, experiment.version)
+        _require(request, experiment)
         if experiment.state == "running":
             raise Problem(409, "It is running", f"stop it first: POST /v1/experiments/{experiment.key}:stop")
         try:
             await self._experiments.remove(experiment)
         except ExperimentChanged:
-            raise _meanwhile() from None
+            raise changed_since("") from None
         await forget(self._node, experiment)
         await self._node.staff.note(session.name, "experiment deleted", experiment.key)
         return Response(status_code=204)
@@ -173,7 +176,8 @@ class Handlers:
             raise Problem(404, "No such action", f"there are {', '.join(_ACTIONS)}")
         session = require(request, "marketer")
         before = self._found(key)
-        require_version(request, before.version, named=False)
+        if request.headers.get("if-match"):
+            _require(request, before)
         after = await self._put(before, self._started(before) if action == "start" else self._stopped(before))
         await self._node.staff.note(session.name, f"experiment {_DONE[action]}", after.key)
         return _respond(after)
@@ -188,7 +192,7 @@ class Handlers:
         running = self._experiments.running
         if len(running) >= self._options.running_at_most:
             raise Problem(409, "Cannot start", f"{len(running)} run already ([experiments] running_at_most); stop one")
-        conflict = conflict_of(experiment.design, running)
+        conflict = conflict_of(experiment.design, running, self._pages)
         if conflict:
             raise Problem(409, "Cannot start", conflict)
         slots = free_slots(experiment.design, running)
@@ -207,7 +211,7 @@ class Handlers:
         try:
             return await self._experiments.replace(before, after)
         except ExperimentChanged:
-            raise _meanwhile() from None
+            raise changed_since("") from None
 
     async def _read(self, request: Request) -> Design:
         if request.headers.get("content-type", "").partition(";")[0].strip().lower() != "application/json":
@@ -218,7 +222,10 @@ class Handlers:
 
     def _check(self, design: Design) -> None:
         problems = problems_of(
-            design, placements=self._node.recommender.placements, pages={}, plugins=self._node.plugins
+            design,
+            placements=self._node.recommender.placements,
+            plugins=self._node.plugins,
+            pages={name: page.sections for name, page in self._node.config.experiences.items()},
         )
         if problems:
             raise Problem(400, "Not a valid experiment", problems[0].detail, errors=problems)
@@ -233,8 +240,15 @@ class Handlers:
 _decode = msgspec.json.Decoder(Design).decode
 
 
-def _meanwhile() -> Problem:
-    return Problem(412, "Changed meanwhile", "somebody else changed it just now; read it again and repeat your change")
+def etag(experiment: Experiment) -> str:
+    """Of the version as it is."""
+    return f'"{experiment.version}"'
+
+
+def _require(request: Request, experiment: Experiment) -> None:
+    """Raises Problem 428 where a request does not say which version it saw, 412 where that is not the newest."""
+    if if_match(request) not in (etag(experiment), "*"):
+        raise changed_since(etag(experiment))
 
 
 def _answer(experiment: Experiment) -> ExperimentAnswer:
@@ -245,5 +259,5 @@ def _answer(experiment: Experiment) -> ExperimentAnswer:
 
 
 def _respond(experiment: Experiment, status: int = 200, headers: dict[str, str] | None = None) -> Response:
-    told = PRIVATE | {"etag": etag(experiment.version)} | (headers or {})
+    told = PRIVATE | {"etag": etag(experiment)} | (headers or {})
     return json_response(_answer(experiment), status, told)

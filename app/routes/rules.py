@@ -124,15 +124,7 @@ class Desk:
         self._book = node.rule_book
         self._staff = node.staff
         self._once = Once()
-        self._reporter = Reporter(
-            node.rule_book,
-            node.rules,
-            node.impact,
-            node.plugins,
-            node.recommender,
-            node.clock,
-            node.config.retention.people_at_least,
-        )
+        self._reporter = Reporter(node)
         searcher = Searcher(node.search, node.recommender, lambda: node.model, node.config.search)
         self._previewer = Previewer(node.recommender, searcher)
 

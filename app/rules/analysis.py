@@ -12,6 +12,7 @@ from zoneinfo import ZoneInfo
 import msgspec
 import numpy as np
 
+from app.config.suggestion import suggest
 from app.rules.columns import Columns
 from app.rules.compiled import Ready, make_ready
 from app.rules.model import Rule, in_order
@@ -70,6 +71,8 @@ class World:
     """Placement -> how long its lists are."""
     regions: Collection[str] = ()
     """Those that requests have named; empty: not known."""
+    experiments: Mapping[str, Collection[str]] | None = None
+    """Experiment -> its arms; None: not known."""
 
 
 def analyse(rules: Sequence[Rule], world: World) -> Analysis:
@@ -124,6 +127,16 @@ class _Look:
         if unseen:
             known = ", ".join(sorted(self.world.regions)[:10])
             yield f"no request since the start came from region {_few(unseen)}; they came from {known}"
+        yield from self._unknown_arms(ready.rule.when.arms)
+
+    def _unknown_arms(self, named: Mapping[str, str]) -> Iterator[str]:
+        experiments = self.world.experiments
+        for experiment, arm in named.items() if experiments is not None else ():
+            arms = (experiments or {}).get(experiment)
+            if arms is None:
+                yield f"there is no experiment '{experiment}'{suggest(experiment, experiments or ())}"
+            elif arm not in arms:
+                yield f"the experiment '{experiment}' has no arm '{arm}'{suggest(arm, arms)}"
 
     def _names(self, ready: Ready) -> int:
         """How many items that may be shown a rule names."""

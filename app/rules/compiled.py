@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from functools import cached_property
 from zoneinfo import ZoneInfo
 
 import msgspec
@@ -37,6 +38,13 @@ class Ready:
     phrases: tuple[frozenset[str], ...]
     named: Filter | None
     """What it names; None for pins by id."""
+
+    @cached_property
+    def accepts(self) -> tuple[frozenset[str], ...]:
+        """Placements, regions, devices, segments and brands; an empty set accepts any."""
+        when = self.rule.when
+        regions, devices = map(str.casefold, when.regions), map(str.casefold, when.devices)
+        return tuple(map(frozenset, (when.placements, regions, devices, when.segments, when.brands)))
 
     @property
     def to_verify(self) -> bool:

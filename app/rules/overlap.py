@@ -6,7 +6,6 @@ from collections.abc import Collection, Iterable
 
 from app.rules.compiled import Ready
 from app.rules.index import paths_above
-from app.rules.model import Condition
 from app.rules.schedule import FOREVER
 
 
@@ -14,7 +13,7 @@ def together(one: Ready, other: Ready) -> bool:
     """False only where no request could be under both; expressions about page and cart are taken to agree."""
     a, b = one.rule.when, other.rule.when
     return (
-        all(_meet(first, second) for first, second in zip(_lists(a), _lists(b), strict=True))
+        all(not p or not q or not p.isdisjoint(q) for p, q in zip(one.accepts, other.accepts, strict=True))
         and _categories_meet(a.categories, b.categories)
         and all(b.arms.get(test, arm) == arm for test, arm in a.arms.items())
         and not (a.exact and b.exact and one.phrases and other.phrases and not {*one.phrases} & {*other.phrases})
@@ -25,29 +24,18 @@ def together(one: Ready, other: Ready) -> bool:
 
 def covers(wide: Ready, narrow: Ready) -> bool:
     """True only where `wide` holds for every request for which `narrow` does."""
+    for accepted, asked in zip(wide.accepts, narrow.accepts, strict=True):
+        if accepted and not (asked and asked <= accepted):
+            return False
     a, b = wide.rule.when, narrow.rule.when
     return (
-        all(_within(second, first) for first, second in zip(_lists(a), _lists(b), strict=True))
-        and (not a.categories or (bool(b.categories) and all(_below(path, a.categories) for path in b.categories)))
+        (not a.categories or (bool(b.categories) and all(_below(path, a.categories) for path in b.categories)))
         and all(b.arms.get(test) == arm for test, arm in a.arms.items())
         and a.page in ("", b.page)
         and (not (a.cart or a.cart_items) or (a.cart, a.cart_items) == (b.cart, b.cart_items))
         and (not wide.phrases or (a.exact == b.exact and bool(narrow.phrases) and {*narrow.phrases} <= {*wide.phrases}))
         and _always_while(wide, narrow)
     )
-
-
-def _lists(when: Condition) -> tuple[list[str], ...]:
-    regions, devices = [*map(str.casefold, when.regions)], [*map(str.casefold, when.devices)]
-    return (when.placements, regions, devices, when.segments, when.brands)
-
-
-def _meet(first: Collection[str], second: Collection[str]) -> bool:
-    return not first or not second or bool({*first} & {*second})
-
-
-def _within(narrow: Collection[str], wide: Collection[str]) -> bool:
-    return not wide or (bool(narrow) and {*narrow} <= {*wide})
 
 
 def _categories_meet(first: Collection[str], second: Collection[str]) -> bool:

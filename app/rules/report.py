@@ -4,37 +4,37 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Sequence
+from typing import TYPE_CHECKING
 
+from app.experiments.assignment import EVERYONE, HELD_OUT
 from app.rules.analysis import Analysis, World, analyse
-from app.rules.book import RuleBook, etag_of, name_of
-from app.rules.engine import Rules
-from app.rules.impact import Impact
+from app.rules.book import etag_of, name_of
 from app.rules.model import Rule
 from app.rules.wire import RuleImpact, RulesAnswer, RuleTold
-from app.serving.recommend import Recommender
-from plugins.manager import Plugins
 from plugins.ruling import RULES_LAST, RULES_PROPOSE
-from store.clock import Clock
+from store.experiments import HOLDOUT
+
+if TYPE_CHECKING:
+    from app.node import Node
 
 WEEK = 7
 NEEDED = ("rule_filters", *RULES_PROPOSE, RULES_LAST)
 NOTHING = (0, 0, 0)
+ARMS = (HELD_OUT.key, EVERYONE.key)
 
 
 class Reporter:
     """Looks at rules in a thread, and remembers the last look while nothing changed."""
 
-    def __init__(
-        self, book: RuleBook, rules: Rules, impact: Impact, plugins: Plugins, recommender: Recommender, clock: Clock,
-        people_at_least: int,
-    ) -> None:  # fmt: skip
-        self._book = book
-        self._rules = rules
-        self._impact = impact
-        self._recommender = recommender
-        self._clock = clock
-        self._people = people_at_least
-        on = {found.name for found in plugins.found}
+    def __init__(self, node: Node) -> None:
+        self._book = node.rule_book
+        self._rules = node.rules
+        self._impact = node.impact
+        self._recommender = node.recommender
+        self._clock = node.clock
+        self._experiments = node.experiments
+        self._people = node.config.retention.people_at_least
+        on = {found.name for found in node.plugins.found}
         self._missing = [name for name in NEEDED if name not in on]
         self._last: tuple[object, Analysis] | None = None
 
@@ -66,12 +66,12 @@ class Reporter:
         """Everything there is to say about some rules at this moment."""
         now, catalogue = self._clock.now(), self._rules.catalogue
         regions = frozenset(self._rules.seen["region"])
-        key = (tuple(rule.etag for rule in rules), catalogue.version, int(now // 60), regions)
+        experiments = {each.key: [arm.key for arm in each.design.arms] for each in self._experiments.all()}
+        key = (tuple(rule.etag for rule in rules), catalogue.version, int(now // 60), regions, str(experiments))
         if self._last is None or self._last[0] != key:
             limits = {name: placement.limit for name, placement in self._recommender.placements.items()}
-            world = World(
-                catalogue, self._rules.zone, now, limits, {*catalogue.region_names, *regions} if regions else ()
-            )
+            known = {*catalogue.region_names, *regions} if regions else ()
+            world = World(catalogue, self._rules.zone, now, limits, known, {HOLDOUT: ARMS, **experiments})
             self._last = (key, await asyncio.to_thread(analyse, rules, world))
         return self._last[1]
 

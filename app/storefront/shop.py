@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Awaitable, Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 
+from app.experiences.pages import Experience
 from app.serving.money import money
 from app.storefront.aisles import STAGE, Aisles
 from app.storefront.cards import Card, card_of
@@ -61,6 +62,8 @@ class Storefront:
     key: str
     ask_shelves: AskShelves
     ask_search: AskSearch
+    experience: Callable[[str, bool], Experience]
+    """The front page for a region, and for somebody who is known or not."""
 
     def item(self, item_id: str) -> Item | None:
         number = self.catalogue.number(item_id)

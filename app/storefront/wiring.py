@@ -6,7 +6,10 @@ from collections.abc import Mapping
 
 from app.demo import personas
 from app.demo.prepare import read_mark
+from app.experiences.options import ExperienceOptions
+from app.experiences.pages import Experience, Experiences, UnknownPage
 from app.node import Node
+from app.rules.index import Facts
 from app.search.search import Search, Searcher
 from app.serving.recommend import Ask
 from app.serving.recommend import Page as Where
@@ -19,6 +22,10 @@ from plugins.contract import Visitor
 from store.records import Floats, Ints
 
 NOBODY = Visitor()
+HOME = ExperienceOptions(
+    sections=["hero", "home", "aisles", "trending", "recently-viewed", "buy-again", "fresh"], fixed=2
+)
+"""The front page where [experiences.home] says nothing."""
 SHELF_ITEMS = 12
 SEED_SECONDS = 60
 """Everyone sees the same contextual shelf for a while."""
@@ -54,7 +61,18 @@ def storefront_of(node: Node, assets: Assets) -> Storefront:
         found = searcher.search(Search(query, limit), Where(region=region), NOBODY, node.clock.now())
         return Found(ids(found.shelf.items), found.total, found.shelf.token)
 
-    return Storefront(node.catalogue, aisles, templates, public, ask_shelves, ask_search)
+    def experience(region: str, known: bool) -> Experience:
+        facts = Facts(node.clock.now(), "", region)
+        try:
+            return node.experiences.show("home", facts, known=known)
+        except UnknownPage:
+            return standard.show("home", facts, known=known)
+
+    standard = Experiences(
+        {"home": HOME}, placements=node.recommender.placements, catalogue=node.catalogue, columns=node.rules.columns,
+        zone=node.rules.zone, rates=dict,
+    )  # fmt: skip
+    return Storefront(node.catalogue, aisles, templates, public, ask_shelves, ask_search, experience)
 
 
 def _personas(node: Node) -> list[Persona]:
