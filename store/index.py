@@ -13,6 +13,8 @@ import hnswlib
 import numpy as np
 from numpy.typing import NDArray
 
+from store.graph import GraphUnreadable, MappedGraph
+from store.loops import COMPILED
 from store.records import Floats
 
 Labels: TypeAlias = NDArray[np.int64]
@@ -57,7 +59,7 @@ class ExactIndex:
 class VectorIndex(ExactIndex):
     """A graph over the rows (HNSW, Malkov and Yashunin, TPAMI 2020) that looks at a small part of them per query."""
 
-    def __init__(self, vectors: Floats, labels: Labels, graph: hnswlib.Index) -> None:
+    def __init__(self, vectors: Floats, labels: Labels, graph: hnswlib.Index | MappedGraph) -> None:
         super().__init__(vectors, labels)
         self._graph = graph
 
@@ -85,6 +87,11 @@ class VectorIndex(ExactIndex):
         """
         vectors, labels = _checked_rows(vectors, labels)
         _check_file(path, rows=vectors.shape[0], dimensions=vectors.shape[1])
+        if COMPILED:
+            try:
+                return cls(vectors, labels, MappedGraph(path))
+            except GraphUnreadable as damaged:
+                raise IndexUnusable(f"{path}: not readable as an index ({damaged}); train again") from damaged
         graph = hnswlib.Index(space="ip", dim=vectors.shape[1])
         try:
             graph.load_index(str(path))
@@ -94,7 +101,8 @@ class VectorIndex(ExactIndex):
         return cls(vectors, labels, graph)
 
     def save(self, path: Path) -> None:
-        """Write the graph to `path`; the rows and labels are the caller's to keep beside it."""
+        """Write the graph that was built to `path`; the rows and labels are the caller's to keep beside it."""
+        assert not isinstance(self._graph, MappedGraph)
         self._graph.save_index(str(path))
 
     def search(self, vector: Floats, k: int, ef: int = 128) -> Found:
@@ -103,6 +111,9 @@ class VectorIndex(ExactIndex):
         k = min(k, len(self.labels))
         if k <= 0:
             return self.labels[:0], np.zeros(0, dtype=np.float32)
+        if isinstance(self._graph, MappedGraph):
+            near, scores = self._graph.search(query, k, ef)
+            return (self.labels[near], scores) if len(near) == k else super().search(vector, k)
         self._graph.set_ef(max(ef, k))
         try:
             rows, distances = self._graph.knn_query(query, k=k, num_threads=1)

@@ -25,6 +25,8 @@ from store.generation import Array, StoredGeneration
 from store.index import ExactIndex, FreshItems, Index, IndexUnusable, VectorIndex, search_all
 
 _LAST_VIEWED = 5
+AT_ONCE = 1 << 18
+"""Numbers looked at in one go while requests are answered."""
 FRESH_AT_ONCE = 20
 """New items given a content vector per question, so that a bulk load does not hold one request up."""
 
@@ -81,7 +83,7 @@ class LearnedModel:
         if self.size == 0:
             return
         for name, array in self._arrays.items():
-            if array.dtype.kind == "f" and not np.isfinite(array).all():
+            if array.dtype.kind == "f" and not _finite(array):
                 raise ValueError(f"{name} holds nan or infinity")
         if self.item_vectors is not None:
             known = np.flatnonzero(np.any(self.item_vectors[:1000] != 0, axis=1))[:3].astype(np.int32)
@@ -179,6 +181,12 @@ class LearnedModel:
     def _vector_of(self, number: int) -> Floats:
         assert self._content is not None
         return self._content.vector(self._catalogue.item(number))
+
+
+def _finite(array: Array) -> bool:
+    """In pieces, so that no answer waits for a pass over a whole matrix and the memory it would take."""
+    flat = array.reshape(-1)
+    return all(np.isfinite(flat[start : start + AT_ONCE]).all() for start in range(0, len(flat), AT_ONCE))
 
 
 def _part(prefix: str, arrays: Mapping[str, Array]) -> dict[str, Array]:

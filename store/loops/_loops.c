@@ -751,6 +751,185 @@ static PyObject *within(PyObject *self, PyObject *const *args, Py_ssize_t given)
     END;
 }
 
+/* ---- walking a graph of near neighbours (HNSW) as hnswlib 0.8 wrote it, where it lies in a mapped file */
+
+typedef float v4 __attribute__((vector_size(16), aligned(4), may_alias));
+
+static float product(const float *one, const float *other, i64 length) {
+    v4 sums[4] = {{0}, {0}, {0}, {0}};
+    i64 at = 0;
+    for (; at + 16 <= length; at += 16)
+        for (int part = 0; part < 4; part++)
+            sums[part] += *(const v4 *)(one + at + 4 * part) * *(const v4 *)(other + at + 4 * part);
+    v4 sum = (sums[0] + sums[1]) + (sums[2] + sums[3]);
+    float found = (sum[0] + sum[1]) + (sum[2] + sum[3]);
+    for (; at < length; at++) found += one[at] * other[at];
+    return found;
+}
+
+/* Where each row's upper links lie, -1 where it has none; returns where the file should end, -1 where it is too short. */
+static PyObject *upper_links(PyObject *self, PyObject *const *args, Py_ssize_t given) {
+    NEED(3);
+    TAKE(file, uint8_t, 'B', 0, 0);
+    i64 at = PyLong_AsLongLong(args[1]);
+    if (PyErr_Occurred()) goto failed;
+    TAKE(places, i64, 'q', 1, 2);
+    Py_BEGIN_ALLOW_THREADS
+    for (Py_ssize_t row = 0; row < places_length && at >= 0; row++) {
+        uint32_t size = 0;
+        if (at + 4 > file_length) {
+            at = -1;
+            break;
+        }
+        memcpy(&size, file + at, 4);
+        at += 4;
+        places[row] = size ? at : -1;
+        at = at + size > file_length ? -1 : at + size;
+    }
+    Py_END_ALLOW_THREADS
+    answer = PyLong_FromLongLong(at);
+    END;
+}
+
+typedef struct {
+    float score;
+    i32 row;
+} Near;
+
+static void rise(Near *heap, i64 at, float sign) {
+    Near moved = heap[at];
+    while (at && sign * heap[(at - 1) / 2].score < sign * moved.score) {
+        heap[at] = heap[(at - 1) / 2];
+        at = (at - 1) / 2;
+    }
+    heap[at] = moved;
+}
+
+static Near drop(Near *heap, i64 *size, float sign) {
+    Near root = heap[0], moved = heap[--*size];
+    i64 at = 0;
+    for (;;) {
+        i64 child = 2 * at + 1;
+        if (child >= *size) break;
+        if (child + 1 < *size && sign * heap[child + 1].score > sign * heap[child].score) child++;
+        if (sign * heap[child].score <= sign * moved.score) break;
+        heap[at] = heap[child];
+        at = child;
+    }
+    heap[at] = moved;
+    return root;
+}
+
+/* The rows nearest to `query` by inner product, best first; returns how many were found. Malkov and Yashunin 2020,
+   algorithms 2 and 5. `shape`: where rows begin, bytes of a row, where its vector begins, bytes of one upper list, the
+   row to begin at, the number of upper levels. */
+static PyObject *walk(PyObject *self, PyObject *const *args, Py_ssize_t given) {
+    NEED(7);
+    Near *heaps = NULL;
+    TAKE(file, uint8_t, 'B', 0, 0);
+    TAKE(places, i64, 'q', 0, 1);
+    TAKE(shape, i64, 'q', 0, 2);
+    TAKE(query, float, 'f', 0, 3);
+    i64 wide = PyLong_AsLongLong(args[4]), rows = places_length;
+    if (PyErr_Occurred()) goto failed;
+    TAKE(found, i32, 'i', 1, 5);
+    TAKE(scores, float, 'f', 1, 6);
+    FIT(shape_length == 6 && wide > 0 && found_length == scores_length && found_length <= wide, "the results need room");
+    i64 begin = shape[0], stride = shape[1], vector = shape[2], list = shape[3], now = shape[4], levels = shape[5];
+    FIT(begin >= 0 && vector >= 4 && list >= 4 && stride >= vector + query_length * 4 && rows > 0 &&
+            begin + rows * stride <= file_length, "the graph does not fit its file");
+    BOUND(now, rows);
+    i64 most = (vector - 4) / 4, most_above = (list - 4) / 4, room = 4 * wide + 1024, waiting = 0, kept = 0;
+#define ROW(row) (file + begin + (i64)(row)*stride)
+#define SCORE(row) product(query, (const float *)(ROW(row) + vector), query_length)
+    float score = SCORE(now);
+    for (i64 level = levels; level > 0; level--) {
+        for (int moved = 1; moved;) {
+            moved = 0;
+            FIT(places[now] >= 0 && places[now] + level * list <= file_length, "links beyond the graph's file");
+            const uint8_t *links = file + places[now] + (level - 1) * list;
+            uint16_t count;
+            memcpy(&count, links, 2);
+            FIT(count <= most_above, "a row has more links than it may");
+            const i32 *others = (const i32 *)(links + 4);
+            for (int one = 0; one < count; one++) {
+                BOUND(others[one], rows);
+                float other = SCORE(others[one]);
+                if (other > score) {
+                    score = other;
+                    now = others[one];
+                    moved = 1;
+                }
+            }
+        }
+    }
+    SCRATCH(uint8_t, seen, rows / 8 + 1);
+    memset(seen, 0, (size_t)(rows / 8 + 1));
+    heaps = malloc(sizeof(Near) * (size_t)(room + wide + 1));
+    if (!heaps) {
+        PyErr_NoMemory();
+        goto failed;
+    }
+    Near *best = heaps, *open = heaps + wide + 1; /* the worst of the best on top; the best of the open on top */
+    best[kept++] = open[waiting++] = (Near){score, (i32)now};
+    seen[now >> 3] |= (uint8_t)(1 << (now & 7));
+    while (waiting) {
+        Near next = drop(open, &waiting, 1);
+        if (kept == wide && next.score < best[0].score) break;
+        const uint8_t *links = ROW(next.row);
+        uint16_t count;
+        memcpy(&count, links, 2);
+        const i32 *others = (const i32 *)(links + 4);
+        if (count > most) {
+            free(heaps);
+            FIT(0, "a row has more links than it may");
+        }
+        for (int one = 0; one < count; one++)
+            if (others[one] >= 0 && others[one] < rows) {
+                __builtin_prefetch(seen + (others[one] >> 3));
+                __builtin_prefetch(ROW(others[one]) + vector);
+            }
+        for (int one = 0; one < count; one++) {
+            i32 other = others[one];
+            if (other < 0 || other >= rows) {
+                free(heaps);
+                BOUND(other, rows);
+            }
+            if (seen[other >> 3] & (1 << (other & 7))) continue;
+            seen[other >> 3] |= (uint8_t)(1 << (other & 7));
+            float met = SCORE(other);
+            if (kept == wide && met <= best[0].score) continue;
+            if (waiting == room) {
+                room *= 2;
+                Near *larger = realloc(heaps, sizeof(Near) * (size_t)(room + wide + 1));
+                if (!larger) {
+                    free(heaps);
+                    PyErr_NoMemory();
+                    goto failed;
+                }
+                heaps = larger;
+                best = heaps;
+                open = heaps + wide + 1;
+            }
+            open[waiting] = (Near){met, other};
+            rise(open, waiting++, 1);
+            best[kept] = (Near){met, other};
+            rise(best, kept++, -1);
+            if (kept > wide) drop(best, &kept, -1);
+        }
+    }
+    while (kept > found_length) drop(best, &kept, -1);
+    Py_ssize_t told = kept;
+    while (kept) {
+        Near worst = drop(best, &kept, -1);
+        found[kept] = worst.row;
+        scores[kept] = worst.score;
+    }
+    free(heaps);
+    answer = PyLong_FromSsize_t(told);
+    END;
+}
+
 /* ---- the module */
 
 #define LOOP(name) {#name, (PyCFunction)(void (*)(void))name, METH_FASTCALL, NULL}
@@ -759,6 +938,7 @@ static PyMethodDef methods[] = {
     LOOP(reach), LOOP(followed), LOOP(summed_best), LOOP(spread), LOOP(strongest), LOOP(products), LOOP(folded), LOOP(in_turns), LOOP(those_allowed),
     LOOP(best_places), LOOP(shares), LOOP(weighed), LOOP(fondness), LOOP(went_on), LOOP(rows), LOOP(scaled),
     LOOP(faded), LOOP(any_of), LOOP(within),
+    LOOP(upper_links), LOOP(walk),
     {NULL, NULL, 0, NULL},
 };
 

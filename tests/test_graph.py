@@ -1,0 +1,79 @@
+"""A graph is searched in its file as hnswlib would search it in memory, and a file that is no graph is never walked."""
+
+from pathlib import Path
+
+import hnswlib
+import numpy as np
+import pytest
+from numpy.typing import NDArray
+
+from store.graph import GraphUnreadable, MappedGraph
+from store.index import VectorIndex
+from store.loops import COMPILED
+
+pytestmark = pytest.mark.skipif(not COMPILED, reason="the loops are not built; hnswlib opens graphs then")
+
+
+def rows_of(count: int, dimensions: int, seed: int = 1) -> NDArray[np.float32]:
+    random = np.random.default_rng(seed)
+    return (random.normal(size=(count, dimensions)) * random.lognormal(0, 0.7, (count, 1))).astype(np.float32)
+
+
+def built(path: Path, rows: NDArray[np.float32], m: int = 8) -> Path:
+    VectorIndex.build(rows, np.arange(len(rows)), m=m, ef_construction=60, seed=7).save(path)
+    return path
+
+
+@pytest.mark.parametrize(("count", "dimensions"), [(1, 3), (2, 64), (500, 7), (3000, 16), (3000, 65)])
+def test_it_finds_what_hnswlib_finds(tmp_path: Path, count: int, dimensions: int) -> None:
+    rows = rows_of(count, dimensions)
+    path = built(tmp_path / "graph", rows)
+    graph = MappedGraph(path)
+    reference = hnswlib.Index("ip", dimensions)
+    reference.load_index(str(path))
+    for query in rows_of(50, dimensions, seed=9):
+        k = min(20, count)
+        reference.set_ef(64)
+        labels, distances = reference.knn_query(query, k=k, num_threads=1)
+        found, scores = graph.search(query, k, 64)
+        assert scores == pytest.approx(1 - distances[0], abs=1e-4)
+        assert scores == pytest.approx(rows[found] @ query, abs=1e-4)
+        assert len(set(found.tolist()) & set(labels[0].tolist())) >= k - 1  # two that score alike may change places
+
+
+def test_a_file_that_was_cut_or_lengthened_is_refused(tmp_path: Path) -> None:
+    whole = built(tmp_path / "graph", rows_of(300, 8)).read_bytes()
+    for content in (b"", whole[:50], whole[:-1], whole[: len(whole) // 2], whole + b"\0"):
+        (tmp_path / "cut").write_bytes(content or b"\0")
+        with pytest.raises(GraphUnreadable):
+            MappedGraph(tmp_path / "cut")
+
+
+def test_numbers_that_lead_outside_of_the_graph_are_an_error_and_no_read(tmp_path: Path) -> None:
+    rows = rows_of(300, 8)
+    content = np.frombuffer(built(tmp_path / "graph", rows).read_bytes(), np.uint8)
+    random = np.random.default_rng(5)
+    failed = 0
+    for _ in range(60):
+        spoilt = content.copy()
+        row = int(random.integers(300))
+        stride = int(np.frombuffer(content[24:32], "<u8")[0])
+        links = 96 + row * stride
+        spoilt[links : links + 8] = random.integers(0, 256, 8)  # how many links there are, and the first of them
+        (tmp_path / "spoilt").write_bytes(spoilt.tobytes())
+        graph = MappedGraph(tmp_path / "spoilt")
+        try:
+            found, _ = graph.search(rows[row], 20, 300)
+            assert ((found >= 0) & (found < 300)).all()
+        except (ValueError, IndexError):
+            failed += 1
+    assert failed > 10
+
+
+def test_rows_in_another_order_are_refused(tmp_path: Path) -> None:
+    graph = hnswlib.Index("ip", 4)
+    graph.init_index(50, M=8, ef_construction=50, random_seed=1)
+    graph.add_items(rows_of(50, 4), np.arange(50)[::-1], num_threads=1)
+    graph.save_index(str(tmp_path / "graph"))
+    with pytest.raises(GraphUnreadable, match="not in their order"):
+        MappedGraph(tmp_path / "graph")
