@@ -79,6 +79,10 @@ class ExperimentSums:
             "INSERT INTO experiment_reports(id, body)", rows, "ON CONFLICT(id) DO UPDATE SET body = excluded.body"
         )
 
+    def expire(self, transaction: Transaction, before: int) -> None:
+        """Queue the removal of what was told before a day (since 1970)."""
+        transaction.later(f"DELETE FROM experiment_reports WHERE id % {_DAYS} < ?", (before,))
+
     def forget(self, transaction: Transaction, number: int) -> None:
         """Queue that nothing is left of an experiment."""
         transaction.later(

@@ -5,7 +5,11 @@ Kept under the purpose `experiments` only, for running experiments only.
 
 from __future__ import annotations
 
+from collections.abc import Collection
+
 import msgspec
+
+from store.database import Connection, Transaction
 
 
 class Part(msgspec.Struct, array_like=True):
@@ -46,3 +50,24 @@ def read_parts(blob: bytes | None) -> Parts:
 def write_parts(parts: Parts) -> bytes | None:
     """As the database stores it; None for nothing."""
     return _encode(parts) if parts else None
+
+
+async def drop_parts(
+    transaction: Transaction, running: Collection[int], after: int, rows: int
+) -> tuple[int | None, int]:
+    """Take out of the next `rows` people's rows what is not of the `running` experiments; where the next slice begins
+    (None: at the end), and how many rows changed."""
+
+    def work(connection: Connection) -> tuple[int | None, int]:
+        sql = "SELECT surrogate, experiments FROM profiles WHERE surrogate > ? ORDER BY surrogate LIMIT ?"
+        found = connection.execute(sql, (after, rows)).fetchall()
+        changed = []
+        for surrogate, blob in found:
+            parts = read_parts(blob)
+            left = {number: part for number, part in parts.items() if number in running}
+            if len(left) < len(parts):
+                changed.append((write_parts(left), surrogate))
+        connection.executemany("UPDATE profiles SET experiments = ? WHERE surrogate = ?", changed)
+        return (found[-1][0] if len(found) == rows else None), len(changed)
+
+    return await transaction.run(work)

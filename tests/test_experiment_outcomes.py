@@ -11,6 +11,7 @@ import pytest
 from app.experiments.reports import tell_all, told
 from app.node import Node
 from app.privacy.holdings import find_held, tables_of
+from app.privacy.retention import sweep
 from app.routes import create_app
 from store.experiment_sums import ArmSums
 from store.parts import Part, read_parts
@@ -164,6 +165,46 @@ async def test_what_stopped_counts_no_more_and_is_gone_from_the_person_at_the_ne
     found = row(desk.node)
     assert found is not None
     assert len(read_parts(found.experiments)) == 1
+
+
+async def test_the_sweep_after_an_experiment_ends_takes_it_out_of_everyones_row(desk: Desk) -> None:
+    await desk.started()
+    await desk.started(key="fast", placements=["trending"])
+    people = anons(5)
+    for anon in people:
+        shelves = [await desk.list_for(anon), await desk.list_for(anon, "trending")]
+        shown = [of_list(desk.node, "view_item_list", shelf) for shelf in shelves]
+        await send(desk.node, batch(*shown, anon=anon, session=f"visit-{anon}"))
+    await sweep(desk.node)
+    assert [len(read_parts(blob)) for blob in records(desk)] == [2] * 5
+    await desk.ask("POST", "/v1/experiments/home:stop")
+    assert (await sweep(desk.node))["experiments"] == 5
+    assert [len(read_parts(blob)) for blob in records(desk)] == [1] * 5
+    await desk.ask("POST", "/v1/experiments/fast:stop")
+    await sweep(desk.node)
+    assert records(desk) == []
+    assert total(desk).people == 5, "what was summed up stays"
+
+
+def records(desk: Desk) -> list[bytes]:
+    rows = desk.node.reader.execute("SELECT experiments FROM profiles WHERE experiments IS NOT NULL").fetchall()
+    return [blob for (blob,) in rows]
+
+
+async def test_reports_expire_with_the_other_aggregates(tmp_path: Path) -> None:
+    async with open_shop(tmp_path, node={"clock": "events"}, retention={"aggregates_months": 2.0}) as node:
+        client = httpx.AsyncClient(transport=httpx.ASGITransport(create_app(node)), base_url="http://shop")
+        desk = Desk(node, client, await headers_of(node, "marketer"))
+        await desk.started()
+        await shown_to(desk, 10)
+        await results(desk)
+        await desk.ask("POST", "/v1/experiments/home:stop")
+        for days, left in ((50, (1, 2)), (20, (0, 0))):
+            node.clock.observe(node.clock.now_ms() + days * 86_400_000)
+            await sweep(node)
+            counts = [node.reader.execute(f"SELECT count(*) FROM experiment_{name}").fetchone()[0]
+                      for name in ("reports", "sums")]  # fmt: skip
+            assert tuple(counts) == left
 
 
 async def test_the_person_is_shown_what_is_held_and_nothing_is_left_after_the_erasure(desk: Desk) -> None:

@@ -13,6 +13,7 @@ from datetime import date
 from time import perf_counter, thread_time
 from typing import TypeVar
 
+from app.experiments.ending import expire_reports, forget_ended
 from app.ingest.recorder import CONSUMER
 from app.node import Node
 from app.privacy.consent_stats import publish_consents
@@ -78,6 +79,7 @@ class _Sweep:
         await self._events()
         await self._event_ids()
         await self._people()
+        self.removed["experiments"] += await forget_ended(self.node, self._turn)
         await self._vault()
         await self._rights()
         await self._figures()
@@ -276,5 +278,7 @@ class _Sweep:
         self.removed["aggregates"] += await self._turn(
             Pace(1, least=1), lambda transaction, _: self.node.aggregates.expire(transaction, before)
         )
+        told_since = self._since("aggregates")
+        await self._turn(Pace(1, least=1), lambda transaction, _: expire_reports(self.node, transaction, told_since))
         days = [first for first, _ in self.node.aggregates.reports().values()]
         self.oldest["aggregates"] = max(min(days), before) * DAY if days else None

@@ -39,6 +39,9 @@ class Sweeps:
         """Epoch seconds of the next sweep; 0 = at once."""
         self.vault_at = float("-inf")
         """When the vault was last looked through."""
+        self.experiments: set[int] | None = None
+        """The experiments that ran when people's rows were last looked through for ended ones; None: not since the
+        start."""
         self.ids_day = -1
         """The day on which the counted ids were last looked through from end to end."""
         self._slices = metrics.histogram("retention_slice_seconds", "How long a slice of the sweep worked.")

@@ -15,12 +15,12 @@ class CannotSimulate(Exception):
 
 
 class Client:
-    """One connection. `key` is a server key."""
+    """One connection. `key` is a server key; it may be set later."""
 
     def __init__(self, address: str, key: str) -> None:
         """`address`: host and port."""
         self._connection = HTTPConnection(address.removeprefix("http://").rstrip("/"), timeout=60)
-        self._address, self._key = address, key
+        self._address, self.key = address, key
         self._staff: dict[str, str] = {}
 
     def close(self) -> None:
@@ -37,7 +37,7 @@ class Client:
 
     def ask(self, method: str, path: str, body: object = None, *, expect: int = 200) -> Any:  # noqa: ANN401  any JSON
         """As the shop."""
-        return self._ask(method, path, body, {"authorization": f"Bearer {self._key}"}, expect)
+        return self._ask(method, path, body, {"authorization": f"Bearer {self.key}"}, expect)
 
     def _ask(self, method: str, path: str, body: object, headers: Mapping[str, str], expect: int) -> Any:  # noqa: ANN401
         content = None if body is None else json.dumps(body)
