@@ -5,6 +5,7 @@ import random
 import re
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
@@ -12,6 +13,7 @@ import httpx
 import pytest
 from starlette.routing import Route
 
+from app.dialects.segment import KINDS
 from app.node import Node
 from app.privacy.gatekeeper import NOTHING, ConsentSignal, Decision, Gate, gpc_signal
 from app.routes import create_app
@@ -31,11 +33,17 @@ PERSONAL = re.compile(
 )
 RIGHTS = ("/v1/consent", "/v1/me", "/v1/me/export", "/v1/me/erasures/", "/v1/privacy/")
 """What a person, or a privacy officer on behalf of one, may do whatever was consented to: the law asks for it."""
-NOT_ABOUT_VISITORS = ("/v1/admin/", "/v1/audit", "/v1/keys", "/v1/experiments", "/livez",
-                      "/readyz", "/metrics", "/openapi.json",
-                      "/.well-known/")  # fmt: skip
+NOT_ABOUT_VISITORS = (
+    "/v1/admin/", "/v1/audit", "/v1/keys", "/v1/experiments", "/v1/imports", "/v1/models", "/v1/personas",
+    "/v1/projects/", "/v1/rules", "/v1/segments", "/v1/training-runs", "/livez", "/readyz", "/metrics", "/openapi.json",
+    "/.well-known/",
+)  # fmt: skip
 """Nobody is named in these."""
-SCRIPTS = re.compile(r"/(pz|pz-recs|pz-all|demo|icon)(\.[0-9a-f]{12})?\.(js|css|svg)")
+FOR_STAFF = "/console"
+"""Staff see these, by the roles of tests/test_access.py; a person's data only where the law gives a right to it."""
+SCRIPTS = re.compile(
+    r"/(pz|pz-recs|pz-all|demo|icon|console|inter|inter-license)(\.[0-9a-f]{12})?\.(js|css|svg|woff2|txt)"
+)
 
 
 class DenyAll:
@@ -124,6 +132,14 @@ def questions(node: Node, round_of: str) -> dict[tuple[str, str], list[tuple[str
     lists = {"requests": [{"placement": name} for name in ("home", "cart", "recently-viewed", "buy-again")]}
     item = {"id": "S9", "title": "shoe", "category": ["shoes"], "price": 5.0}
     typed = {"headers": {"content-type": "application/json"}}
+    message = {
+        "type": "track",
+        "event": "Product Viewed",
+        "anonymousId": VISITOR["anon"],
+        "messageId": f"{round_of}-message",
+        "timestamp": datetime.fromtimestamp(node.clock.now(), UTC).isoformat(),
+        "properties": {"product_id": "S1"},
+    }
     lines = {"content-type": "application/x-ndjson"}
     return {
         ("POST", "/v1/recommendations"): [("/v1/recommendations", {"json": {**lists, "visitor": VISITOR}})],
@@ -145,6 +161,9 @@ def questions(node: Node, round_of: str) -> dict[tuple[str, str], list[tuple[str
         ("GET", "/v1/me/vault/{category}"): [
             (f"/v1/me/vault/{name}", header) for name in ("purchases", "searches", "location")
         ],
+        ("POST", "/v1/batch"): [("/v1/batch", {"json": {"batch": [message]}})],
+        **{("POST", f"/v1/{kind}"): [(f"/v1/{kind}", {"json": {**message, "type": kind}})] for kind in KINDS},
+        ("POST", "/v1/segment/{letter}"): [("/v1/segment/t", {"json": message})],
         ("GET", "/demo/"): [("/demo/", header)],
         ("GET", "/demo/p/{id}"): [("/demo/p/S1", header)],
         ("GET", "/demo/c/{path:path}"): [("/demo/c/shoes", header)],
@@ -176,7 +195,7 @@ async def test_every_route_is_asked_or_named_as_one_that_needs_no_consent(tmp_pa
         asked = questions(node, "r")
         for route in create_app(node).routes:
             assert isinstance(route, Route)
-            named = SCRIPTS.fullmatch(route.path) or route.path.startswith((*RIGHTS, *NOT_ABOUT_VISITORS))
+            named = SCRIPTS.fullmatch(route.path) or route.path.startswith((*RIGHTS, *NOT_ABOUT_VISITORS, FOR_STAFF))
             if named and not route.path.startswith("/v1/me/vault"):
                 continue
             for method in (route.methods or set()) - {"HEAD", "OPTIONS"}:
