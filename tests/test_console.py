@@ -347,9 +347,11 @@ def test_bars_and_intervals_share_one_scale() -> None:
     bars = stacked([{"a": 1.0, "b": 1.0}, {"a": 0.5, "c": -1.0}], ["a", "b", "c"])
     assert [each.width for each in bars[0]] == [50, 50]
     assert [each.width for each in bars[1]] == [25]
-    low, high = intervals([(-1.0, 0.0, 1.0), (float("-inf"), 0.0, float("inf"))])
-    assert low.middle == high.middle == 50
-    assert (high.low, high.high) == (0, 100)
+    narrow, endless = intervals([(-1.0, 0.0, 1.0), (float("-inf"), 0.5, float("inf"))])
+    assert (narrow.middle, narrow.zero) == (50, 50)
+    assert narrow.low < endless.middle < narrow.high
+    assert (endless.low, endless.high) == (0, 100)
+    assert intervals([(0.1, 0.2, 0.3)])[0].zero > 0, "zero is always in the picture"
 
 
 async def _account(node: Node, name: str, *roles: str) -> None:

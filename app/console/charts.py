@@ -106,12 +106,14 @@ class Interval:
 def intervals(rows: Sequence[tuple[float, float, float]]) -> list[Interval]:
     """(low, middle, high) of every row on one scale, which holds zero. Infinite ends lie at the edge."""
     finite = [value for row in rows for value in row if math.isfinite(value)]
-    reach = max((abs(value) for value in finite), default=1.0) * 1.08 or 1.0
+    bottom, top = min([0.0, *finite]), max([0.0, *finite])
+    span = (top - bottom) or 1.0
+    bottom, top = bottom - 0.05 * span, top + 0.05 * span
 
     def place(value: float) -> float:
-        return round(50 + 50 * max(-1.0, min(1.0, value / reach)), 2)
+        return round(100 * (max(bottom, min(top, value)) - bottom) / (top - bottom), 2)
 
-    return [Interval(place(low), place(middle), place(high), 50.0) for low, middle, high in rows]
+    return [Interval(place(low), place(middle), place(high), place(0.0)) for low, middle, high in rows]
 
 
 @dataclass(frozen=True)

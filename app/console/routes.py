@@ -17,13 +17,14 @@ from app.console import (
     placements,
     plugins,
     requests,
+    segments,
     setup,
     staff,
     today,
-    training,
     why,
 )
 from app.console.asked import Asked, View
+from app.console.experiments import ExperimentScreen
 from app.console.frame import Frame
 from app.console.gate import Gate
 from app.console.personas import PersonaScreen
@@ -32,6 +33,7 @@ from app.console.rule_editor import RuleEditor
 from app.console.rule_versions import VersionScreen
 from app.console.rules import RuleScreen
 from app.console.screens import BY_NAME
+from app.console.training import TrainingScreen
 from app.problem import Problem
 from app.storefront.assets import Assets
 from store.accounts import EVERY_ROLE, Role
@@ -49,7 +51,9 @@ def console_routes(node: Node, assets: Assets) -> list[Route]:
     routes = _Routes(gate)
     routes.get("", today.today, BY_NAME[""].roles, twin="/today.json")
     _rules(routes, RuleDesk(node))
+    _experiments(routes, ExperimentScreen(node))
     _merchandising(routes)
+    _training(routes, TrainingScreen(node))
     _privacy(routes)
     _system(routes)
     routes.get("/account", account.account, EVERY_ROLE)
@@ -121,10 +125,27 @@ def _rules(routes: _Routes, desk: RuleDesk) -> None:
     routes.post("/rules/rule/{id}", editor.act, roles)
 
 
+def _experiments(routes: _Routes, screen: ExperimentScreen) -> None:
+    roles = BY_NAME["experiments"].roles
+    routes.get("/experiments", screen.listing, roles)
+    routes.get("/experiments/new", screen.new, roles)
+    routes.post("/experiments/new", screen.create, roles)
+    routes.get("/experiments/{key}/edit", screen.edit, roles)
+    routes.post("/experiments/{key}/edit", screen.change, roles)
+    routes.get("/experiments/{key}", screen.one, roles)
+    routes.post("/experiments/{key}", screen.act, roles)
+
+
+def _training(routes: _Routes, screen: TrainingScreen) -> None:
+    routes.get("/training", screen.show, BY_NAME["training"].roles)
+    routes.post("/training", screen.act, Role.OPERATOR)
+
+
 def _merchandising(routes: _Routes) -> None:
     roles = BY_NAME["catalogue"].roles
     routes.get("/catalogue", catalogue.listing, roles)
     routes.get("/catalogue/{id:path}", catalogue.product, roles)
+    routes.get("/segments", segments.segments, BY_NAME["segments"].roles)
     roles = BY_NAME["placements"].roles
     routes.get("/placements", placements.listing, roles)
     routes.get("/placements/{name}", placements.placement, roles)
@@ -145,7 +166,6 @@ def _privacy(routes: _Routes) -> None:
 
 
 def _system(routes: _Routes) -> None:
-    routes.get("/training", training.training, BY_NAME["training"].roles)
     routes.get("/plugins", plugins.plugins, BY_NAME["plugins"].roles)
     routes.get("/setup", setup.setup, BY_NAME["setup"].roles)
     routes.get("/audit", audit.log, BY_NAME["audit"].roles)

@@ -44,7 +44,8 @@ class RuleEditor:
         self._desk = desk
 
     async def new(self, asked: Asked) -> Answer:
-        return await self._page(asked, filled_from(None))
+        filled = filled_from(None)
+        return await self._page(asked, Filled({**filled.values, "segments": asked.query("segment")[:128]}))
 
     async def one(self, asked: Asked) -> Answer:
         with as_problems():

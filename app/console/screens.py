@@ -30,6 +30,8 @@ _WATCHED = Role.PRIVACY | Role.OPERATOR
 SCREENS = (
     Screen("", "Today", "", EVERY_ROLE, "t", "sun"),
     Screen("rules", "Rules", MERCHANDISING, Role.MARKETER, "r", "rule"),
+    Screen("experiments", "Experiments", MERCHANDISING, Role.MARKETER, "x", "flask"),
+    Screen("segments", "Segments", MERCHANDISING, _SHOP, "e", "segments"),
     Screen("catalogue", "Catalogue", MERCHANDISING, _SHOP, "c", "tag"),
     Screen("placements", "Placements", MERCHANDISING, _SHOP, "p", "grid"),
     Screen("why", "Why this item", MERCHANDISING, EVERY_ROLE, "w", "question"),

@@ -1,26 +1,56 @@
-"""Training & budget: what was learned, when, from how much, and which generation serves."""
+"""Training & budget: what was learned and how good it is, what it cost in privacy, and the way back."""
 
 from __future__ import annotations
 
+import asyncio
+import math
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
 import msgspec
 
-from app.console.asked import Answer, Asked, Page
-from store.faults import GenerationUnreadable
-from store.generation import current, generations, read_card
+from app.console.asked import Answer, Asked, Go, Notice, Page, Undo
+from app.console.charts import LineChart, Series, line_chart
+from app.learning import pin
+from app.learning.accounting import epsilon_of, mu_of
+from app.learning.models import ModelEntry, models
+from app.learning.runs import TrainingRun, runs
+from app.problem import Problem
+from app.routes.models import Handlers
+from store.budget import Debit, read_budget
+
+if TYPE_CHECKING:
+    from app.config import Config
+    from app.node import Node
+
+HERE = "/console/training"
+DAY = 86_400.0
 
 
-class Generation(msgspec.Struct, frozen=True):
-    """One set of learned artefacts."""
+class Spent(msgspec.Struct, frozen=True):
+    """What one release has cost."""
 
-    id: str
-    created: float
-    serving: bool
-    learned: str
-    items: int
-    people: int
-    interactions: int
-    seconds: float
-    problem: str = ""
+    at: float
+    run: int
+    name: str
+    step: int
+    multiplier: float
+    """Its noise in units of its sensitivity."""
+    epsilon: float | None
+    """Of the window, once it was made; null without a price."""
+
+
+class Budget(msgspec.Struct, frozen=True, kw_only=True):
+    """A window's budget of privacy per person, and what was spent of it."""
+
+    epsilon: float
+    delta: float
+    window: int
+    began: float
+    ends: float
+    spent: float
+    """ε of everything released in the window so far."""
+    releases: list[Spent]
 
 
 class Training(msgspec.Struct, frozen=True, kw_only=True):
@@ -32,42 +62,112 @@ class Training(msgspec.Struct, frozen=True, kw_only=True):
     every_hours: float
     next_run: float
     """Epoch seconds; 0 = only by `personalize train`."""
-    keep: int
-    generations: list[Generation]
+    busy: bool
+    pinned: pin.Pin | None
+    models: list[ModelEntry]
+    runs: list[TrainingRun]
+    budget: Budget | None
+    """Null where nothing is learned under differential privacy."""
 
 
-async def training(asked: Asked) -> Answer:
-    node = asked.node
-    folder, serving = node.generations.folder, node.generations.serving
-    every = node.config.training.every_hours
-    created = float(serving.card.get("created", 0))
-    data = Training(
-        serving=serving.id,
-        problem=node.generations.problem,
-        learned=node.config.privacy.learned,
-        every_hours=every,
-        next_run=max(node.clock.now(), created + every * 3600) if every else 0.0,
-        keep=node.config.training.keep_generations,
-        generations=[_generation(asked, name, serving.id) for name in reversed(generations(folder))]
-        if folder.is_dir()
-        else [],
-    )
-    return Page("training.html", "Training & budget", data, extra={"published": _published(asked)})
+class TrainingScreen:
+    """The page, and an operator's three buttons."""
+
+    def __init__(self, node: Node) -> None:
+        self._node = node
+        self._desk = Handlers(node)
+
+    async def show(self, asked: Asked) -> Answer:
+        node = self._node
+        home, every = node.generations.folder, node.config.training.every_hours
+        created = float(node.generations.serving.card.get("created", 0))
+        wall = node.staff.now()
+        found, last = await asyncio.to_thread(models, home), await asyncio.to_thread(runs, home)
+        data = Training(
+            serving=node.model.id,
+            problem=node.generations.problem,
+            learned=node.config.privacy.learned,
+            every_hours=every,
+            next_run=max(wall, created + every * 3600) if every else 0.0,
+            busy=node.trainings.busy or any(run.outcome == "running" for run in last[:1]),
+            pinned=pin.pin(home),
+            models=found,
+            runs=last[:20],
+            budget=await asyncio.to_thread(budget_of, node.config, node.folder, wall),
+        )
+        extra = {"judged": {each.id: _judged(each.card) for each in found}, "burn": burn_down(data.budget, wall)}
+        return Page("training.html", "Training & budget", data, extra=extra)
+
+    async def act(self, asked: Asked) -> Answer:
+        """Train now, let a generation serve, let trainings publish again."""
+        action, name = asked.form.get("do"), asked.form.get("id")
+        if action == "train":
+            await self._desk.start(asked.actor)
+            return Go(HERE, Notice("A training begins. It runs at low priority; shoppers notice nothing."))
+        if action not in ("promote", "unpin"):
+            raise Problem(404, "There is no such action", "there are train, promote and unpin")
+        before = self._node.model.id
+        made = await self._desk.move(name, action, asked.actor)
+        if action == "unpin":
+            return Go(HERE, Notice("Trainings publish again."))
+        await asyncio.to_thread(self._node.generations.take_over)
+        told = f"Generation {name} serves from now on." + (" No training takes its place until you say so." if made
+                                                           else "")  # fmt: skip
+        undo = Undo(HERE, {"do": "promote", "id": before}, f"Back to {before}") if before and before != name else None
+        return Go(HERE, Notice(told, undo=undo))
 
 
-def _published(asked: Asked) -> str:
-    try:
-        return current(asked.node.generations.folder) or ""
-    except GenerationUnreadable:
-        return ""
-
-
-def _generation(asked: Asked, name: str, serving: str) -> Generation:
-    try:
-        card = read_card(asked.node.generations.folder, name)
-    except GenerationUnreadable as damaged:
-        return Generation(name, 0, name == serving, "", 0, 0, 0, 0, str(damaged))
-    return Generation(
-        name, float(card.get("created", 0)), name == serving, str(card.get("learned", "")), int(card.get("items", 0)),
-        int(card.get("people", 0)), int(card.get("interactions", 0)), float(card.get("seconds", 0)),
+def budget_of(config: Config, folder: Path, now: float) -> Budget | None:
+    """The window in force, or the last one. Reads the disk."""
+    options = config.privacy
+    if options.learned != "dp":
+        return None
+    with read_budget(folder) as ledger:
+        window = ledger and ledger.last_window()
+        if not (ledger and window):
+            return Budget(
+                epsilon=options.epsilon, delta=options.delta, window=0, began=now, ends=now + options.window_days * DAY,
+                spent=0.0, releases=[],
+            )  # fmt: skip
+        debits = ledger.debits(window.number)
+    releases, cost = [], 0.0
+    for debit in debits:
+        cost += debit.cost or 0.0
+        releases.append(_spent(debit, cost, options.delta))
+    return Budget(
+        epsilon=options.epsilon, delta=options.delta, window=window.number, began=window.began,
+        ends=window.began + options.window_days * DAY, spent=epsilon_of(math.sqrt(cost), options.delta),
+        releases=releases,
     )  # fmt: skip
+
+
+def _spent(debit: Debit, cost: float, delta: float) -> Spent:
+    epsilon = None if debit.cost is None else round(epsilon_of(math.sqrt(cost), delta), 4)
+    return Spent(debit.at, debit.run, debit.name, debit.step, debit.multiplier, epsilon)
+
+
+def burn_down(budget: Budget | None, now: float) -> LineChart | None:
+    """What is left of ε, day by day, beside spending it evenly."""
+    if budget is None or not budget.releases:
+        return None
+    days = max(1, math.ceil((budget.ends - budget.began) / DAY))
+    total = mu_of(budget.epsilon, budget.delta) ** 2
+    left: list[float | None] = []
+    for day in range(days + 1):
+        end = budget.began + day * DAY
+        known = [each.epsilon for each in budget.releases if each.at <= end and each.epsilon is not None]
+        left.append(budget.epsilon - (known[-1] if known else 0.0) if end <= now + DAY else None)
+    even = [
+        budget.epsilon - epsilon_of(math.sqrt(total * day / days), budget.delta) if day else budget.epsilon
+        for day in range(days + 1)
+    ]
+    return line_chart(
+        [f"day {day}" for day in range(days + 1)],
+        [Series("Left of ε", left), Series("Spent evenly", even, kind="control")], form="{:.2f}", floor=0.0,
+    )  # fmt: skip
+
+
+def _judged(card: dict[str, Any]) -> dict[str, float]:
+    """What a generation was judged on: the metric of it, of popularity, of the one that served before."""
+    judged = card.get("judged") or {}
+    return {name: float(judged[name]) for name in ("new", "popularity", "serving") if judged.get(name) is not None}

@@ -108,19 +108,23 @@ class Handlers:
 
     async def get(self, request: Request) -> Response:
         require(request, "marketer")
-        return _respond(self._found(request.path_params["id"]))
+        return _respond(self.found(request.path_params["id"]))
 
     async def results(self, request: Request) -> Response:
         require(request, "marketer")
-        key, node = request.path_params["id"], self._node
-        experiment = holdout_of(node) if key == HOLDOUT else self._found(key)
+        key = request.path_params["id"]
+        experiment = holdout_of(self._node) if key == HOLDOUT else self.found(key)
+        return json_response(await self.read(experiment), headers=PRIVATE)
+
+    async def read(self, experiment: Experiment) -> ResultsAnswer:
+        """What came of it so far."""
+        node = self._node
         reports = await told(node, experiment)
         began = experiment.started or (reports[0].day * 86_400 if reports else 0)
-        answer = results_of(
+        return results_of(
             experiment.design, experiment.state, reports, self._options, started=began,
             threshold=node.config.retention.people_at_least,
         )  # fmt: skip
-        return json_response(answer, headers=PRIVATE)
 
     async def create(self, request: Request) -> Response:
         session = require(request, "marketer")
@@ -140,7 +144,7 @@ class Handlers:
 
     async def change(self, request: Request) -> Response:
         session = require(request, "marketer")
-        before = self._found(request.path_params["id"])
+        before = self.found(request.path_params["id"])
         _require(request, before)
         design = await self._read(request)
         if design.key != before.key:
@@ -152,13 +156,13 @@ class Handlers:
                     409, "It has visitors", f"{', '.join(changed)} cannot change once an experiment was started: people"
                     " have seen its arms, and what was counted would mean nothing. Stop it and start another",
                 )  # fmt: skip
-        after = await self._put(before, msgspec.structs.replace(before, design=design))
+        after = await self.put(before, msgspec.structs.replace(before, design=design))
         await self._node.staff.note(session.name, "experiment changed", after.key)
         return _respond(after)
 
     async def remove(self, request: Request) -> Response:
         session = require(request, "marketer")
-        experiment = self._found(request.path_params["id"])
+        experiment = self.found(request.path_params["id"])
         _require(request, experiment)
         if experiment.state == "running":
             raise Problem(409, "It is running", f"stop it first: POST /v1/experiments/{experiment.key}:stop")
@@ -175,20 +179,21 @@ class Handlers:
         if action not in _ACTIONS:
             raise Problem(404, "No such action", f"there are {', '.join(_ACTIONS)}")
         session = require(request, "marketer")
-        before = self._found(key)
+        before = self.found(key)
         if request.headers.get("if-match"):
             _require(request, before)
-        after = await self._put(before, self._started(before) if action == "start" else self._stopped(before))
+        after = await self.put(before, self.started(before) if action == "start" else self.stopped(before))
         await self._node.staff.note(session.name, f"experiment {_DONE[action]}", after.key)
         return _respond(after)
 
-    def _started(self, experiment: Experiment) -> Experiment:
+    def started(self, experiment: Experiment) -> Experiment:
+        """As it runs from now on. Raises Problem 409 where something stands in its way."""
         if experiment.state != "draft":
             told = "it runs already" if experiment.state == "running" else (
                 "it was stopped, and people who saw its arms would be counted a second time; make a new one"
             )  # fmt: skip
             raise Problem(409, "Cannot start", told)
-        self._check(experiment.design)  # placements and plugins may have gone since it was written
+        self.check(experiment.design)  # placements and plugins may have gone since it was written
         running = self._experiments.running
         if len(running) >= self._options.running_at_most:
             raise Problem(409, "Cannot start", f"{len(running)} run already ([experiments] running_at_most); stop one")
@@ -202,12 +207,14 @@ class Handlers:
             experiment, state="running", started=int(self._node.clock.now()), first_slot=slots[0], last_slot=slots[1]
         )
 
-    def _stopped(self, experiment: Experiment) -> Experiment:
+    def stopped(self, experiment: Experiment) -> Experiment:
+        """As it draws nobody any more. Raises Problem 409."""
         if experiment.state != "running":
             raise Problem(409, "Cannot stop", f"it does not run; it is {experiment.state}")
         return msgspec.structs.replace(experiment, state="stopped", stopped=int(self._node.clock.now()))
 
-    async def _put(self, before: Experiment, after: Experiment) -> Experiment:
+    async def put(self, before: Experiment, after: Experiment) -> Experiment:
+        """Write it down. Raises Problem 412 where somebody else changed it."""
         try:
             return await self._experiments.replace(before, after)
         except ExperimentChanged:
@@ -217,10 +224,11 @@ class Handlers:
         if request.headers.get("content-type", "").partition(";")[0].strip().lower() != "application/json":
             raise Problem(415, "Unsupported content", "send application/json")
         design = read_typed(_decode, await read_body(request, _BODY), "Not a valid experiment")
-        self._check(design)
+        self.check(design)
         return design
 
-    def _check(self, design: Design) -> None:
+    def check(self, design: Design) -> None:
+        """Raises Problem 400 with everything wrong."""
         problems = problems_of(
             design,
             placements=self._node.recommender.placements,
@@ -230,7 +238,8 @@ class Handlers:
         if problems:
             raise Problem(400, "Not a valid experiment", problems[0].detail, errors=problems)
 
-    def _found(self, key: str) -> Experiment:
+    def found(self, key: str) -> Experiment:
+        """Raises Problem 404."""
         found = self._experiments.get(key)
         if found is None:
             raise Problem(404, "No such experiment", "GET /v1/experiments lists them")

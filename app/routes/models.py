@@ -103,10 +103,14 @@ class Handlers:
         name, _, action = request.path_params["id"].rpartition(":")
         if action not in ("promote", "unpin"):
             raise Problem(404, "No such action", "there are promote, unpin")
+        return json_response(Promoted(name, await self.move(name, action, session.name)), headers=NO_STORE)
+
+    async def move(self, name: str, action: str, by: str) -> pin.Pin | None:
+        """`promote` or `unpin` a generation; what is pinned now. Raises Problem 404 and 409."""
         await self._find(name)
-        made = await (self._promote if action == "promote" else self._unpin)(name, session.name)
-        await self._node.staff.note(session.name, f"generation {action}", name)
-        return json_response(Promoted(name, made), headers=NO_STORE)
+        made = await (self._promote if action == "promote" else self._unpin)(name, by)
+        await self._node.staff.note(by, f"generation {action}", name)
+        return made
 
     async def runs(self, request: Request) -> Response:
         require(request, "operator")
@@ -116,6 +120,11 @@ class Handlers:
     async def train(self, request: Request) -> Response:
         """In a child process, at low priority; 409 while one runs, or a roll back is pinned."""
         session = require(request, "operator")
+        await self.start(session.name)
+        return json_response(Started(session.name), 202, NO_STORE | {"location": "/v1/training-runs"})
+
+    async def start(self, by: str) -> None:
+        """A training begins in a moment. Raises Problem 409 while one runs, or nothing can be learned."""
         node = self._node
         if not node.catalogue.size:
             raise Problem(409, "Nothing to learn", "the catalogue is empty; import items first")
@@ -125,9 +134,8 @@ class Handlers:
         if at_work is not None or node.trainings.busy:
             told = at_work.sentence() if at_work else "one is about to begin"
             raise Problem(409, "A training is running", f"{told}; wait for it to end")
-        node.trainings.ask(session.name)
-        await node.staff.note(session.name, "training started", "")
-        return json_response(Started(session.name), 202, NO_STORE | {"location": "/v1/training-runs"})
+        node.trainings.ask(by)
+        await node.staff.note(by, "training started", "")
 
     async def _find(self, name: str) -> ModelEntry:
         try:
