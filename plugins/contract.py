@@ -139,6 +139,8 @@ class Context:
     allowed: Allowed | None = None
     """What may be shown at all; None for everything (then `keep` alone decides)."""
     board: Board = field(default_factory=Board, repr=False)
+    chances: dict[int, float] = field(default_factory=dict)
+    """Item -> the probability with which it was drawn into the list, written by whoever draws; the rest was ranked."""
 
     @cached_property
     def taste(self) -> Floats | None:

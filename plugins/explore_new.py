@@ -1,4 +1,4 @@
-"""Give a few slots to new items, so that they can show what they are worth."""
+"""Give a few slots to new items, so that they can show what they are worth, and more to those that are liked."""
 
 from __future__ import annotations
 
@@ -9,13 +9,19 @@ from typing import Annotated
 
 import numpy as np
 from msgspec import Meta
+from numpy.typing import NDArray
 
 from plugins.contract import Candidates, Context, Ints, hookimpl
 
 
 @dataclass(frozen=True)
 class Plugin:
-    """A bounded share of the slots, never the first ones; which items and which slots follow from the seed."""
+    """A bounded share of the slots, never the first ones; which items and which slots follow from the seed.
+
+    Among the new items that did not make it by themselves, the chance of one grows with the upper end of what its click
+    rate may be (UCB1: Auer, Cesa-Bianchi, Fischer, 2002); where no rates are known all have the same. Every chance is
+    told in `context.chances`, so that another way of choosing can be estimated from what was served.
+    """
 
     share: Annotated[float, Meta(ge=0, le=0.5)] = 0.1
     new_days: Annotated[float, Meta(gt=0)] = 14.0
@@ -23,6 +29,10 @@ class Plugin:
     """Slots before this one are never explored."""
     among: Annotated[int, Meta(ge=1)] = 50
     """Drawn from this many of the best-ranked new items."""
+    greed: Annotated[float, Meta(ge=0)] = 3.0
+    """How much more often an item of twice the usual upper rate is drawn: e to this power; 0: all alike."""
+    at_random: Annotated[float, Meta(gt=0, le=1)] = 0.2
+    """Of all chances, what is dealt out evenly: every item keeps one, and estimates stay bounded."""
 
     @hookimpl
     def arrange(self, ranked: Candidates, context: Context) -> Ints | None:
@@ -37,10 +47,33 @@ class Plugin:
         if slots <= 0:
             return None
         draw = random.Random(context.seed)
-        chosen = draw.sample(waiting, slots)
+        chances = self._chances(ranked.items[waiting], context)
+        chosen: list[int] = []
+        for _ in range(slots):
+            place = draw.choices(range(len(waiting)), chances.tolist())[0]
+            context.chances[int(ranked.items[waiting[place]])] = float(chances[place] / chances.sum())
+            chosen.append(waiting[place])
+            chances[place] = 0
         order = list(range(len(ranked)))
         for place in sorted(chosen, reverse=True):
             del order[place]
         for slot, place in zip(sorted(draw.sample(range(self.first_slot, shown), slots)), chosen, strict=True):
             order.insert(slot, place)
         return np.array(order, np.int32)
+
+    def _chances(self, items: Ints, context: Context) -> NDArray[np.float64]:
+        """The chance of each to be drawn first, [len(items)]; never 0."""
+        even = np.full(len(items), 1 / len(items))
+        rates = context.model.click_rates
+        if rates is None or not self.greed:
+            return even
+        known = np.zeros((len(items), 2), np.float64)
+        trained = items < len(rates)
+        known[trained] = rates[items[trained]]
+        usual = float(rates[:, 0].mean())
+        known[~trained, 0] = usual
+        rate, shown = known[:, 0], known[:, 1]
+        upper = rate + np.sqrt(2 * np.log(2 + shown.sum()) * rate * (1 - rate) / (shown + 1))
+        weights = np.exp(self.greed * (upper / max(float(upper.mean()), 1e-9) - 1).clip(-3, 3))
+        chances: NDArray[np.float64] = self.at_random * even + (1 - self.at_random) * weights / weights.sum()
+        return chances

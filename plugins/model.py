@@ -31,6 +31,10 @@ class Model(Protocol):
     def together(self) -> csr_matrix | None:
         """Bought together, from baskets, [size, size], top-k rows."""
 
+    @property
+    def click_rates(self) -> Floats | None:
+        """Smoothed click rate where a list showed it, and to how many people, [size, 2]; None where not learned."""
+
     def popularity(self, region: str) -> Floats | None:
         """Distinct buyers in the static window, [size]; of the region where it has enough, else of everyone."""
 

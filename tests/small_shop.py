@@ -55,6 +55,7 @@ class SmallModel:
         self.neighbours = _links(size, steps, np.array([1.0, 0.5, 0.9, 0.4]))
         self.together = _links(size, np.array([10, -10]), np.array([1.0, 0.5]))
         angles = np.arange(size) / size * np.pi
+        self.click_rates: Floats | None = None
         self.item_vectors: Floats = np.stack((np.cos(angles), np.sin(angles)), axis=1).astype(np.float32)
 
     def popularity(self, region: str) -> Floats | None:
@@ -105,6 +106,7 @@ class NothingLearned(SmallModel):
     def __init__(self) -> None:
         self.id, self.size = "", 0
         self.neighbours = self.together = None  # type: ignore[assignment]
+        self.click_rates = None
         self.item_vectors = None  # type: ignore[assignment]
 
     def popularity(self, region: str) -> Floats | None:

@@ -28,7 +28,7 @@ MADE_OF: dict[str, frozenset[str]] = {
     "segments": CATALOGUE,  # found among what was released and the catalogue; their sizes are in the card, released
 }
 """Artefact (the name up to "." or "@") -> the releases it may be made of, in `dp` and `threshold`."""
-EXACT_ONLY = frozenset({"sessions"})
+EXACT_ONLY = frozenset({"sessions", "click_rates"})
 """What holds what people did as it was, and so is only ever made in `exact`."""
 
 

@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Collection, Iterable, Mapping
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from math import inf
 
 import numpy as np
 from numpy.typing import NDArray
 from scipy.sparse import csr_matrix
 
+from app.learning.shown import ShownBuilder
 from store.records import Floats, Ints, LoggedEvent, Mask, Purchase, Purpose
 
 Seconds = NDArray[np.int64]
@@ -40,6 +41,8 @@ class Dataset:
     regions: list[str]
     surrogates: Seconds
     """Whose the dense indices are, [people]; never leaves the training."""
+    shown: Floats = field(default_factory=lambda: np.zeros((0, 2), np.float32))
+    """People each item was shown to by one of our lists, and those who followed, [items, 2]."""
     each_person: bool = False
     """What someone wanted does not depend on what anybody else did."""
 
@@ -100,10 +103,12 @@ class DatasetBuilder:
         max_by_trust: Mapping[int, int] | None = None,
         sensitive: Mask | None = None,
         until: float = inf,
+        clicks: bool = False,
     ) -> None:
         """`max_by_trust`: so many interactions of a person that are trusted up to this much (LoggedEvent.trust) count,
         the newest; whoever can make visitors up, can make up little with each. `sensitive`, [items]: left out, also
-        where an earlier list let them be collected. What happened before `since` or after `until` is left out."""
+        where an earlier list let them be collected. What happened before `since` or after `until` is left out.
+        `clicks`: how often lists were followed is counted as well."""
         self._items = items
         self._sensitive = sensitive
         self._weights = weights
@@ -111,6 +116,7 @@ class DatasetBuilder:
         self._until = until
         self._bound = max_items_per_person
         self._bounds = dict(max_by_trust or {})
+        self._shown = ShownBuilder(items) if clicks else None
         self._people: dict[int, int] = {}
         self._visits: dict[int, int] = {}
         self._baskets: dict[tuple[int, int], int] = {}
@@ -126,6 +132,8 @@ class DatasetBuilder:
         at = event.at_ms // 1000
         if not event.purposes & MAY_LEARN or not event.trust or not self._since <= at <= self._until:
             return
+        if self._shown is not None:
+            self._shown.add(event)
         region = self._regions.setdefault(event.region, len(self._regions))
         if event.name == "purchase":
             self._region_of_order[event.person, at] = region
@@ -152,6 +160,14 @@ class DatasetBuilder:
             region = self._region_of_order.get((surrogate, bought.at), 0)
             weight = self._weights.get("purchase", 1.0)
             self._rows.append((person, bought.item, bought.at, weight, True, -1, basket, region, bought.trust))
+
+    def _shown_counts(self, among: Collection[int] | None) -> Floats:
+        if self._shown is None:
+            return np.zeros((0, 2), np.float32)
+        counts = self._shown.counts(among)
+        if self._sensitive is not None:
+            counts[self._sensitive] = 0
+        return counts
 
     @property
     def people(self) -> list[int]:
@@ -182,7 +198,7 @@ class DatasetBuilder:
         surrogates = np.array(list(self._people), np.int64)
         return Dataset(
             items=self._items, people=len(self._people), regions=list(self._regions), surrogates=surrogates,
-            each_person=each_person, **column,
+            shown=self._shown_counts(among), each_person=each_person, **column,
         )  # fmt: skip
 
 

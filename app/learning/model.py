@@ -45,6 +45,7 @@ class LearnedModel:
         self._retrieval = config.retrieval
         self._als = card.get("als", {})
         self._private = self._als.get("objective") == "private"
+        self.click_rates: Floats | None = arrays.get("click_rates")
         self.item_vectors: Floats | None = arrays.get("item_vectors")
         self.neighbours: csr_matrix | None = stored.matrix("neighbours") if stored else None
         self.together: csr_matrix | None = stored.matrix("together") if stored else None

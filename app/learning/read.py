@@ -83,6 +83,7 @@ def _builder(config: Config, sensitive: Mask, now: float, since: float | None = 
         max_items_per_person=options.max_items_per_person,
         max_by_trust={1: options.max_items_browser, 2: options.max_items_signed_in},
         sensitive=sensitive,
+        clicks=config.privacy.learned == "exact",
     )
 
 

@@ -33,6 +33,7 @@ from app.learning.release import Door, open_door
 from app.learning.runs import RunLog, recorded, running
 from app.learning.segment_step import learn_segments
 from app.learning.sessions import build_session_index
+from app.learning.shown import smoothed
 from plugins.engine import InProcess, TrainingEngine
 from plugins.manager import Plugins, load_plugins
 from store.budget import BUDGET_FILE, Window
@@ -168,6 +169,7 @@ def steps_of(config: Config, dataset: Dataset) -> list[tuple[str, Callable[[Draf
             ("item neighbours", learn_neighbours),
             ("bought together", learn_together),
             ("sessions", learn_sessions),
+            ("click rates", learn_click_rates),
             ("item vectors", learn_vectors),
         ]
     return [*steps, ("segments", learn_segments)]
@@ -232,6 +234,12 @@ def learn_sessions(draft: Draft) -> None:
             sessions_per_item=draft.config.training.sessions_per_item,
         )
         draft.arrays |= {f"sessions.{name}": array for name, array in index.items()}
+
+
+def learn_click_rates(draft: Draft) -> None:
+    """How products do where lists show them; in `exact` only: in `dp` no part of the budget is set aside for it."""
+    if draft.dataset.shown.any():
+        draft.arrays["click_rates"] = smoothed(draft.dataset.shown)
 
 
 def learn_vectors(draft: Draft) -> None:

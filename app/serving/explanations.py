@@ -9,7 +9,7 @@ from __future__ import annotations
 import dataclasses
 from collections import OrderedDict
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from itertools import islice
 
 import msgspec
@@ -39,6 +39,8 @@ class ItemExplanation(msgspec.Struct, frozen=True, omit_defaults=True):
     """It only fills the list up."""
     rules: list[str] = []
     """Rules that promoted, buried or pinned it; told to staff and to the shop's server."""
+    chance: float | None = None
+    """The probability with which it was drawn, where it was: what estimates of other policies divide by."""
 
 
 class Arranged(msgspec.Struct, frozen=True):
@@ -96,6 +98,8 @@ class Remembering:
     segments: frozenset[str]
     arms: Mapping[str, str]
     rules_off: bool
+    chances: Mapping[int, float] = field(default_factory=dict)
+    """Item -> the probability with which it was drawn into the list."""
 
     def inside(self, ranking: Ranking, catalogue: Catalogue) -> Inside:
         return Inside(
@@ -110,7 +114,9 @@ def remembering(context: Context, rules: RuleSet) -> Remembering:
     if ruling.boosted is not None:  # an array as long as the catalogue, which nobody needs to answer "why?"
         ruling = dataclasses.replace(ruling, boosted=None)
     made = RulesMade(rules, ruling)
-    return Remembering(made, context.visitor.purposes, context.segments, context.arms, context.rules_off)
+    return Remembering(
+        made, context.visitor.purposes, context.segments, context.arms, context.rules_off, context.chances
+    )
 
 
 @dataclass(frozen=True)
@@ -143,6 +149,7 @@ class Remembered:
                 self.reasons[index]._asdict() if index < len(self.reasons) else {},
                 number in fillers,
                 known.made.of_item(number) if inside and known is not None else [],
+                known.chances.get(number) if known is not None else None,
             )
             for index, number in enumerate(numbers)
         ]
