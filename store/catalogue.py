@@ -37,6 +37,13 @@ _decode_item = msgspec.msgpack.Decoder(Item).decode
 _encode_item = msgspec.msgpack.Encoder().encode
 
 
+def discount_of(item: Item) -> float:
+    """Percent that the sale price is below the full one; 0 without both."""
+    if not item.price or item.sale_price is None or item.sale_price >= item.price:
+        return 0.0
+    return 100.0 * (item.price - item.sale_price) / item.price
+
+
 class CatalogueFull(ValueError):
     """The item would pass a bound of the catalogue; the message names it."""
 
@@ -60,6 +67,7 @@ class Catalogue:
         self._capacity = FIRST_CAPACITY
         self._price = Column(np.float32, np.nan)
         self._log_price = Column(np.float32, -np.inf)
+        self._discount = Column(np.float32, 0)
         self._published = Column(np.float64, 0)
         self._category = Column(np.int32, -1)
         self._top_category = Column(np.int32, -1)
@@ -84,6 +92,11 @@ class Catalogue:
     def log_price(self) -> Floats:
         """The natural logarithm of `price`; -inf where it is 0 or unknown."""
         return self._log_price.values[: self.size]
+
+    @property
+    def discount(self) -> Floats:
+        """Percent below the full price; 0 for what is not on sale."""
+        return self._discount.values[: self.size]
 
     @property
     def published(self) -> NDArray[np.float64]:
@@ -300,6 +313,7 @@ class Catalogue:
         top = self._names.top(item.category)
         self._price.values[number] = np.nan if price is None else price
         self._log_price.values[number] = math.log(price) if price and price > 0 else -math.inf
+        self._discount.values[number] = discount_of(item)
         self._published.values[number] = item.published
         self._category.values[number] = self._names.category(item.category)
         self._top_category.values[number] = top
@@ -334,7 +348,7 @@ class Catalogue:
             self._brand,
             self._availability,
         )
-        yield from (self._servable, self._sensitive, self._regions, self._bands.column)
+        yield from (self._servable, self._sensitive, self._regions, self._bands.column, self._discount)
 
     def _reserve(self, size: int) -> None:
         missing = size - self.size

@@ -40,6 +40,9 @@ def passing(text: str, catalogue: Catalogue) -> str:
     ("text", "ids"),
     [
         ("price < 50", "AE"),
+        ("discount >= 20", "A"),
+        ("discount == 25 or discount > 30", "A"),
+        ("discount == 0", "BCDE"),
         ("price == 19.9", "E"),
         ("price >= 45 and price <= 120", "AB"),
         ("price > -1", "ABCE"),

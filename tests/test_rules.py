@@ -172,6 +172,15 @@ def test_a_short_list_is_filled_up_around_its_pins() -> None:
     assert len(found) == 10
 
 
+def test_what_is_pinned_behind_the_lists_end_does_not_slip_into_it() -> None:
+    serving = ruled(
+        rule("first", "pin", ids(30), position=4, priority=9), rule("many", "pin", ids(0, 21, 58, 34), position=4),
+        rule("more", "pin", ids(8, 16, 3), position=7),
+    )  # fmt: skip
+    found = shown(serving)
+    assert found[3:] == [30, 0, 21, 58, 34, 8, 16]
+
+
 def test_an_arranger_of_somebody_else_does_not_move_a_hard_pin() -> None:
     serving = ruled(rule("pin", "pin", ids(40), position=2), dropped_in=("prefer_cheap",))
     assert shown(serving)[1] == 40
@@ -202,6 +211,9 @@ def test_an_arranger_of_somebody_else_does_not_move_a_hard_pin() -> None:
         ({"categories": ["shoes/walking"]}, {"item": 0}, False),
         ({"categories": ["shoes > walking"]}, {"item": 1}, True),
         ({"categories": ["shoes"]}, {}, False),
+        ({"categories": ["shoes"]}, {"category": "shoes/walking"}, True),
+        ({"categories": ["shoes/walking"]}, {"category": "shoes"}, False),
+        ({"categories": ["shoes"], "brands": ["Alder"]}, {"category": "shoes"}, False),
         ({"brands": ["Alder"]}, {"item": 3}, True),
         ({"brands": ["Alder"]}, {"item": 4}, False),
         ({"page": "price < 5"}, {"item": 2}, True),

@@ -10,11 +10,12 @@ from pathlib import Path
 from typing import Any
 
 import httpx
+import msgspec
 import pytest
 
 from app.node import Node
 from app.routes import create_app
-from tests.open_shop import batch, event, open_shop, outcomes, send
+from tests.open_shop import ANON, ITEMS, SESSION, batch, event, open_shop, outcomes, send
 from tests.signed_in import headers_of
 
 pytestmark = pytest.mark.anyio
@@ -488,3 +489,44 @@ async def test_clicks_are_credited_to_the_rules_that_moved_what_was_clicked(desk
     assert impact["blue-shoes-in-the-uk"]["clicks"] == 10  # twelve, told in tens
     assert impact["far"] == {"lists": 0, "items": 0, "clicks": 0}
     assert desk.node.impact._clicks["blue-shoes-in-the-uk"] == 12
+
+
+async def test_why_tells_consent_what_moved_and_what_was_tried_out(desk: Desk) -> None:
+    await desk.add({"name": "Pin", "then": {"do": "pin", "items": ["S7"], "position": 3}})
+    await desk.publish()
+    visitor = {"anon": ANON, "session": SESSION, "consent": "granted"}
+    seen = batch(event(desk.node, "view_item", "v1", "S0"), event(desk.node, "view_item", "v2", "S3"))
+    assert outcomes(await send(desk.node, seen)) == ["accepted", "accepted"]
+    body = {"visitor": visitor, "requests": [{"placement": "home", "limit": 4}], "explain": True}
+    shelf = (await desk.client.post("https://personalize.example/v1/recommendations", json=body)).json()["results"][0]
+    told = shelf["explanation"]
+    assert shelf["strategy"] == "personalized"
+    assert {"session", "profile"} <= set(told["consent"])
+    assert "as far as you agreed to that. The shop has picked" in told["sentence"]
+    assert "inside" not in told  # a browser asked
+    moves = {step["plugin"]: step["moved"] for step in told["arranged"]}
+    assert moves["rule_pins"]["S7"][1] == 2
+    assert ANON not in json.dumps(told)
+    server_key = await desk.node.keys.create_api_key("server", now=0)
+    asked = await desk.client.post(
+        "https://personalize.example/v1/recommendations", json=body, headers={"authorization": f"Bearer {server_key}"}
+    )
+    assert asked.json()["results"][0]["explanation"]["inside"]["pins"][0]["placed"] == 3
+
+
+async def test_a_pin_that_is_sold_out_is_told_in_the_list_and_in_the_preview(desk: Desk) -> None:
+    sold = msgspec.structs.replace(ITEMS[4], availability="out_of_stock")
+    await desk.node.shop.put_items([sold], desk.node.clock.now())
+    made = await desk.add({"name": "Pin", "then": {"do": "pin", "items": ["S4", "S5"], "position": 1}})
+    assert (made["status"], made["warnings"]) == ("active", ["sold out or hidden, so skipped: 'S4'"])
+    told = (await desk.ask("POST", "/v1/rules:preview", {})).json()
+    assert told["warnings"] == ["'pin' does not pin 'S4': sold out or hidden"]
+    await desk.publish()
+    ids = await desk.ids()
+    assert "S4" not in ids
+    assert ids[1] == "S5"
+
+
+async def test_a_misspelled_segment_is_told(desk: Desk) -> None:
+    made = await desk.add({**RAIN, "when": {"segments": ["runers"]}})
+    assert made["warnings"] == ["the serving generation has no segment 'runers'"]

@@ -49,6 +49,8 @@ def routes(node: Node, operations: Sequence[Operation]) -> list[Route]:
         lambda: node.catalogue.size
     )
 
+    node.metrics.gauge("rules", "Rules in force.").set_function(lambda: len(node.rules.published.rules))
+
     async def livez(_: Request) -> Response:
         return json_response(Alive(), headers=NO_STORE)
 

@@ -56,6 +56,7 @@ QUERY = {
     "currency": "Currency of the page",
     "locale": "Language of the page",
     "device": "phone, tablet or desktop",
+    "category": "Category the page is about, such as shoes/running",
     "filter": 'Filter expression, such as category == "shoes" and price < 50',
     "experiment": "Arm of a running experiment, as key/arm: what is cached of one arm is not shown in another",
 }
@@ -217,7 +218,7 @@ class Handlers:
         context = {
             "item": told.get("item"),
             "cart": _ids(told.get("cart")),
-            **{name: told.get(name, "") for name in ("region", "currency", "locale", "device")},
+            **{name: told.get(name, "") for name in ("region", "currency", "locale", "device", "category")},
         }
         try:
             read = RecommendationsOnWire(

@@ -3,6 +3,7 @@ leave too little. Nothing is changed by it: rules that contradict each other are
 
 from __future__ import annotations
 
+import contextlib
 from collections.abc import Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from itertools import combinations, islice
@@ -24,6 +25,7 @@ Status = Literal["active", "scheduled", "expired", "disabled", "shadowed", "matc
 PAIRS_AT_MOST = 50_000
 CONFLICTS_AT_MOST = 200
 SHOWN = 5
+LOOKS = 3
 BYTES = 64 << 20
 
 
@@ -73,11 +75,20 @@ class World:
     """Those that requests have named; empty: not known."""
     experiments: Mapping[str, Collection[str]] | None = None
     """Experiment -> its arms; None: not known."""
+    segments: Collection[str] | None = None
+    """Keys of those that were learned; None: not known."""
 
 
 def analyse(rules: Sequence[Rule], world: World) -> Analysis:
-    """The whole picture. Reads the catalogue only; may be run in a thread, and is right at the next look should the
-    catalogue change under it."""
+    """The whole picture. May be run in a thread: should the catalogue change under it, it looks again."""
+    for _ in range(LOOKS):
+        # Columns of two lengths, or a dictionary that grew.
+        with contextlib.suppress(ValueError, IndexError, RuntimeError):
+            return _analyse(rules, world)
+    return _analyse(rules, world)
+
+
+def _analyse(rules: Sequence[Rule], world: World) -> Analysis:
     ready = [make_ready(rule, world.zone, place) for place, rule in enumerate(in_order(list(rules)))]
     look = _Look(ready, world)
     states = {one.rule.id: look.state(one) for one in ready}
@@ -128,6 +139,10 @@ class _Look:
             known = ", ".join(sorted(self.world.regions)[:10])
             yield f"no request since the start came from region {_few(unseen)}; they came from {known}"
         yield from self._unknown_arms(ready.rule.when.arms)
+        segments = self.world.segments
+        for segment in ready.rule.when.segments if segments is not None else ():
+            if segment not in (segments or ()):
+                yield f"the serving generation has no segment '{segment}'{suggest(segment, segments or ())}"
 
     def _unknown_arms(self, named: Mapping[str, str]) -> Iterator[str]:
         experiments = self.world.experiments

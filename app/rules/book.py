@@ -75,9 +75,13 @@ class RuleBook:
         """Take over a version that another process published (`personalize rules import --publish`)."""
         if await self.store.latest_number() > self.number:
             latest = await self.store.latest()
-            if latest is not None and latest.number > self.number:
+            if latest is None:
+                return
+            name = name_of(latest.number)
+            made = await asyncio.to_thread(self._rules.read, name, latest.body)
+            if latest.number > self.number:
                 self.number = latest.number
-                self._rules.take_over(name_of(latest.number), latest.body)
+                self._rules.swap_or_close(name, made)
 
     async def watch(self, every_seconds: float = 0.5) -> None:
         """Beside the server: follow what is published elsewhere."""

@@ -87,12 +87,21 @@ class Rules:
 
     def take_over(self, version: str, body: bytes) -> None:
         """From now on this version holds, or, where it cannot be read, nothing is shown."""
+        self.swap_or_close(version, self.read(version, body))
+
+    def read(self, version: str, body: bytes) -> RuleSet | str:
+        """A version made ready, or why it cannot be; may be run in a thread."""
         try:
-            self.swap(self.set_of(version, read_rules(body)))
+            return self.set_of(version, read_rules(body))
         except (msgspec.DecodeError, UnicodeDecodeError, NotARule) as error:
-            self.problem = (
-                f"the rules of {version} cannot be read ({error}): no lists until another version is published"
-            )
+            return str(error)
+
+    def swap_or_close(self, version: str, read: RuleSet | str) -> None:
+        """The very next request obeys; where there is nothing to obey but a mistake, no list shows anything."""
+        if isinstance(read, RuleSet):
+            self.swap(read)
+        else:
+            self.problem = f"the rules of {version} cannot be read ({read}): no lists until others are published"
 
     def swap(self, published: RuleSet) -> None:
         """The very next request obeys."""

@@ -40,6 +40,8 @@ class Facts:
     """Only filters hold."""
     is_open: bool = True
     """The placement takes what nobody proposed for this visitor: not a list of what one has viewed or bought."""
+    category: str = ""
+    """What a page without an item is about."""
 
 
 class Accepting:
@@ -97,7 +99,7 @@ class Index:
             bits &= self.filters
         if not bits:
             return 0
-        bits &= self._about(facts.item)
+        bits &= self._about(facts.item, facts.category)
         mask, pages, item = self._columns.mask, self._pages, facts.item
         for place in places(bits & self._of_an_item):
             page = pages[place]
@@ -110,10 +112,11 @@ class Index:
                 bits ^= 1 << place
         return bits
 
-    def _about(self, item: int) -> int:
-        """The rules that accept a page about this item; -1 for a page about none."""
+    def _about(self, item: int, path: str) -> int:
+        """The rules that accept a page about this item; -1 for a page about none, but maybe about a category."""
         if item < 0:
-            return self._categories.anything & self._brands.anything & ~self._of_an_item
+            categories = self._categories.any_of(paths_above(path.replace(" > ", "/")))
+            return categories & self._brands.anything & ~self._of_an_item
         category, brand = int(self._catalogue.category[item]), int(self._catalogue.brand[item])
         path = self._catalogue.category_names[category] if category >= 0 else ""
         brands = self._brands.one(self._catalogue.brand_names[brand]) if brand >= 0 else self._brands.anything

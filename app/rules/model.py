@@ -41,7 +41,7 @@ class Condition(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True, f
     devices: Words = []
     """"phone", "tablet", "desktop"."""
     categories: Words = []
-    """The page is about an item of one of these categories ("shoes" or "shoes/running") or below."""
+    """The page is about one of these categories ("shoes" or "shoes/running") or below, or about an item of them."""
     brands: Words = []
     page: Expression = ""
     """The item the page is about passes this expression."""

@@ -36,6 +36,8 @@ class PersonaOnWire(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=Tru
     item: Annotated[str, Meta(max_length=128)] = ""
     """The page is about this item."""
     cart: Ids = []
+    category: Annotated[str, Meta(max_length=400)] = ""
+    """Or about this category."""
 
 
 class Persona(PersonaOnWire, frozen=True, kw_only=True, omit_defaults=True):
@@ -66,7 +68,7 @@ def page_of(persona: PersonaOnWire, catalogue: Catalogue) -> Page:
     item = catalogue.number(persona.item) if persona.item else None
     return Page(
         region=persona.region, device=persona.device, item=-1 if item is None else item,
-        cart=_numbers(persona.cart, catalogue),
+        cart=_numbers(persona.cart, catalogue), category=persona.category,
     )  # fmt: skip
 
 

@@ -27,6 +27,7 @@ class Reporter:
     """Looks at rules in a thread, and remembers the last look while nothing changed."""
 
     def __init__(self, node: Node) -> None:
+        self._node = node
         self._book = node.rule_book
         self._rules = node.rules
         self._impact = node.impact
@@ -66,12 +67,14 @@ class Reporter:
         """Everything there is to say about some rules at this moment."""
         now, catalogue = self._clock.now(), self._rules.catalogue
         regions = frozenset(self._rules.seen["region"])
+        segments = frozenset(str(each["key"]) for each in self._node.generations.serving.segment_list)
         experiments = {each.key: [arm.key for arm in each.design.arms] for each in self._experiments.all()}
-        key = (tuple(rule.etag for rule in rules), catalogue.version, int(now // 60), regions, str(experiments))
+        written = tuple(rule.etag for rule in rules)
+        key = (written, catalogue.version, int(now // 60), regions, str(experiments), segments)
         if self._last is None or self._last[0] != key:
             limits = {name: placement.limit for name, placement in self._recommender.placements.items()}
             known = {*catalogue.region_names, *regions} if regions else ()
-            world = World(catalogue, self._rules.zone, now, limits, known, {HOLDOUT: ARMS, **experiments})
+            world = World(catalogue, self._rules.zone, now, limits, known, {HOLDOUT: ARMS, **experiments}, segments)
             self._last = (key, await asyncio.to_thread(analyse, rules, world))
         return self._last[1]
 

@@ -82,8 +82,8 @@ class Searcher:
         visitor = trial.visitor(visitor) if trial else visitor
         rules_off = trial is not None and trial.arm.rules_off
         facts = Facts(
-            now, PLACEMENT, page.region, page.device, visitor.segments, visitor.arms, page.item, page.cart, asked.query,
-            rules_off,
+            now, PLACEMENT, page.region, page.device, visitor.segments, visitor.arms, page.item, page.cart,
+            asked.query, rules_off, category=page.category,
         )  # fmt: skip
         ruling = self._serving.rules.ruling(facts, rules)
         allowed = self._serving.allowed.of(page.region, asked.filter, rules=ruling)

@@ -21,7 +21,7 @@ __all__ = ["FIELDS", "Filter", "FilterCache", "FilterError", "compile_filter", "
 Rows: TypeAlias = slice | Ints
 Test: TypeAlias = Callable[[Catalogue, Rows], Mask]
 
-FIELDS = ("id", "price", "published", "brand", "category", "availability", "region")
+FIELDS = ("id", "price", "discount", "published", "brand", "category", "availability", "region")
 """What every item has; any attribute of the shop's own comes beside, as `color` or `attributes.color`."""
 
 ORDER: dict[str, Callable[[NDArray[np.floating], np.floating], Mask]] = {
@@ -121,6 +121,10 @@ class _Compiler:
                 self._allow(told, "==", "<", "<=", ">", ">=", "in")
                 self._want(told.values, float, "a number")
                 return _numbers(told, lambda catalogue: catalogue.price)
+            case "discount":
+                self._allow(told, "==", "<", "<=", ">", ">=", "in")
+                self._want(told.values, float, "a number, of percent")
+                return _numbers(told, lambda catalogue: catalogue.discount)
             case "published":
                 self._allow(told, "==", "<", "<=", ">", ">=", "in")
                 return _numbers(self._dates(told), lambda catalogue: catalogue.published)

@@ -67,9 +67,8 @@ def rank(
         _choose(plugins, kept, total, parts, context, placement, ranking)
     if len(ranking.items) < context.limit and placement.fill:
         _fill(plugins, context, placement, exclude, ranking, proposals)
-    if context.rules.placed:
-        finished = Candidates(ranking.items, context.catalogue, context.board)
-        ranking.reorder(plugins.arrange(finished, context, (RULES_LAST,), dropped_in=False))
+        if context.rules.placed and ranking.filled:  # what fills a list up came behind its pins
+            ranking.reorder(_held(plugins, Candidates(ranking.items, context.catalogue, context.board), context))
     return ranking
 
 
@@ -111,9 +110,16 @@ def _choose(
     ranked = kept.select(order)
     ranking.arranged["score"] = ranked.items
     arranged = plugins.arrange(ranked, context, placement.arrange, steps=ranking.arranged)
+    if context.rules.placed:  # before the list is cut: what is pinned behind its end does not slip into it
+        arranged = arranged.take(_held(plugins, ranked.select(arranged), context))
     chosen = order.take(arranged[: context.limit])
     ranking.items = kept.items.take(chosen)
     ranking.parts = dict(zip(parts, loops.shares(list(parts.values()), chosen), strict=True))
+
+
+def _held(plugins: Plugins, ranked: Candidates, context: Context) -> Ints:
+    """The order in which hard pins have their places back from whoever arranged the list after them."""
+    return plugins.arrange(ranked, context, (RULES_LAST,), dropped_in=False)
 
 
 def best_and_pinned(kept: Candidates, total: Floats, most: int, context: Context) -> Ints:

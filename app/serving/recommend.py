@@ -44,6 +44,7 @@ class Page:
     locale: str = ""
     currency: str = ""
     device: str = ""
+    category: str = ""
     item: int = -1
     cart: Ints = field(default_factory=NO_ITEMS.copy)
     viewed: Ints = field(default_factory=NO_ITEMS.copy)
@@ -156,7 +157,7 @@ class Recommender:
         rules_off = trial is not None and trial.arm.rules_off
         facts = Facts(
             now, placement.name, page.region, page.device, visitor.segments, visitor.arms, page.item, page.cart,
-            rules_off=rules_off, is_open=bool(placement.fill),
+            rules_off=rules_off, is_open=bool(placement.fill), category=page.category,
         )  # fmt: skip
         ruling = self.rules.ruling(facts, rules)
         limit = min(ask.limit or placement.limit, self.options.limit_at_most)

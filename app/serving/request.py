@@ -43,6 +43,8 @@ class ContextOnWire(msgspec.Struct, frozen=True):
     locale: Annotated[str, Meta(max_length=35)] = ""
     device: Annotated[str, Meta(max_length=32)] = ""
     """"phone", "tablet" or "desktop", where the page knows; rules may ask for it."""
+    category: Annotated[str, Meta(max_length=400)] = ""
+    """What a page without an item is about: "shoes" or "shoes/running"; rules may ask for it."""
     item: Short | None = None
     cart: Ids = []
     viewed: Ids = []
@@ -103,6 +105,7 @@ def page_of(context: ContextOnWire, catalogue: Catalogue) -> Page:
         locale=context.locale,
         currency=context.currency,
         device=context.device,
+        category=context.category,
         item=-1 if item is None else item,
         cart=numbers_of(context.cart, catalogue),
         # Newest last: what was looked at twice stands where it was looked at last.
