@@ -381,3 +381,101 @@ async def test_on_a_hostile_page_the_beacon_still_works_and_never_throws(page: P
     await page.evaluate("pz('view_item', null); pz(); pz('toString'); pz('purchase', {items: 'x'})")
     await page.evaluate("pz('consent', 'granted'); pz('add_to_cart', {items: [{item_id: 'boot'}]})")
     await shop.until(lambda: "add_to_cart" in shop.names)
+
+
+DATA_LAYER = """window.dataLayer = [{event: 'gtm.js'}];
+function gtag() { dataLayer.push(arguments) }
+gtag('event', 'view_item', {items: [{item_id: 'boot', price: 90}], currency: 'EUR', user_data: {email: 'a@b.c'}});"""
+
+
+async def test_what_a_page_tells_google_is_heard_without_a_line_of_our_own(page: Page, shop: Shop) -> None:
+    shop.inline = DATA_LAYER
+    await visit(page, shop)
+    await page.evaluate(
+        """const boots = [{item_id: 'boot', quantity: 2}];
+        dataLayer.push({event: 'add_to_cart', ecommerce: {currency: 'EUR', items: boots}});
+        gtag('event', 'view_search_results', {search_term: 'boots'}); gtag('event', 'scroll', {});
+        dataLayer.push({user: 'anna'});
+        dataLayer.push({event: 'purchase', ecommerce: {transaction_id: 'A1', value: 180, items: boots}})"""
+    )
+    await settled(page)
+    await shop.until(lambda: "purchase" in shop.names)
+    assert sorted(set(shop.names)) == ["add_to_cart", "page_view", "purchase", "view_item", "view_search_results"]
+    assert shop.named("view_item")[0]["params"] == {
+        "items": [{"item_id": "boot", "price": 90}],
+        "currency": "EUR",
+    }
+    assert shop.named("purchase")[0]["params"]["transaction_id"] == "A1"
+    assert await page.evaluate("dataLayer.length") == 7  # the page's own layer is as it would be without us
+
+
+async def test_a_product_in_the_page_is_viewed_once_however_often_it_is_told(page: Page, shop: Shop) -> None:
+    product = (
+        '{"@context":"https://schema.org","@graph":[{"@type":"WebPage"},{"@type":"Product","sku":"boot","name":"B"}]}'
+    )
+    shop.html = f'<script type="application/ld+json">{product}</script>'
+    await visit(page, shop)
+    await page.evaluate("dataLayer.push({event: 'view_item', ecommerce: {items: [{item_id: 'boot'}]}})")
+    await page.evaluate("history.pushState({}, '', '/p/other')")
+    await settled(page)
+    await shop.until(lambda: shop.names.count("page_view") == 2)
+    assert [event["params"]["items"][0]["item_id"] for event in shop.named("view_item")] == ["boot"]
+
+
+async def test_google_consent_mode_decides_where_the_shop_says_so(page: Page, shop: Shop) -> None:
+    shop.inline = """window.dataLayer = []; function gtag() { dataLayer.push(arguments) }
+    const no = {analytics_storage: 'denied', personalization_storage: 'denied'};
+    gtag('consent', 'default', {...no, wait_for_update: 500})"""
+    await visit(page, shop, consent="google")
+    await settled(page)
+    assert shop.batches == []
+    assert await storage(page) == {"localStorage": None, "sessionStorage": None}
+    await page.evaluate("gtag('consent', 'update', {analytics_storage: 'granted', personalization_storage: 'granted'})")
+    await flush(page)
+    await shop.until(lambda: "page_view" in shop.names)
+    assert shop.batches[0]["consent"] == "granted"
+    assert shop.batches[0]["signals"]["gcm"]["analytics_storage"] == "granted"
+    await page.evaluate("gtag('consent', 'update', no)")
+    await shop.until(lambda: "consent_update" in shop.names)
+    assert shop.batches[-1]["consent"] == "denied"
+    assert await page.evaluate("localStorage.getItem('pz')") is None
+
+
+async def test_a_page_kept_in_the_back_forward_cache_is_viewed_anew(page: Page, shop: Shop) -> None:
+    await visit(page, shop)
+    await page.evaluate("dispatchEvent(new PageTransitionEvent('pageshow', {persisted: false}))")
+    await page.evaluate("dispatchEvent(new PageTransitionEvent('pageshow', {persisted: true}))")
+    await settled(page)
+    await shop.until(lambda: shop.names.count("page_view") == 2)
+
+
+async def test_what_happens_offline_arrives_when_the_network_is_back(page: Page, shop: Shop) -> None:
+    await visit(page, shop)
+    await settled(page)
+    await page.context.set_offline(True)
+    await page.evaluate("pz('view_item', {items: [{item_id: 'boot'}]}); pz('flush')")
+    await page.clock.run_for(2_000)
+    await page.context.set_offline(False)
+    await page.clock.run_for(60_000)
+    await shop.until(lambda: "view_item" in shop.names)
+    assert len(shop.named("view_item")) == 1
+
+
+async def test_a_page_rendered_ahead_is_not_viewed_before_it_is_shown(page: Page, shop: Shop) -> None:
+    shop.inline = "Object.defineProperty(document, 'prerendering', {value: true, configurable: true})"
+    await visit(page, shop)
+    await page.clock.run_for(3_000)
+    assert await page.evaluate("typeof (window.pz || {}).on") == "undefined"
+    assert shop.batches == []
+    await page.evaluate("document.dispatchEvent(new Event('prerenderingchange'))")
+    await flush(page)
+    await shop.until(lambda: "page_view" in shop.names)
+
+
+async def test_cards_in_a_tab_in_the_background_are_not_seen(page: Page, shop: Shop) -> None:
+    shop.inline = "Object.defineProperty(document, 'hidden', {value: true, configurable: true})"
+    shop.html = SHELF
+    await visit(page, shop)
+    await page.clock.run_for(5_000)
+    await settled(page)
+    assert "view_item_list" not in shop.names

@@ -421,3 +421,16 @@ async def test_events_of_one_batch_change_nothing_for_anyone_else(tmp_path: Path
         assert row(node) == before
         surrogates = {each.person for each in await logged(node)}
         assert len(surrogates) == 2
+
+
+async def test_one_order_is_one_purchase_however_often_its_page_tells_it(tmp_path: Path) -> None:
+    async with open_shop(tmp_path) as node:
+
+        def order(identity: str, number: str) -> dict[str, object]:
+            return event(node, "purchase", identity, items=[{"item_id": "S1"}], transaction_id=number)
+
+        told = await send(node, batch(order("1", "A1"), purposes=["vault.purchases"]))
+        again = await send(node, batch(order("2", "A1"), order("3", "A2"), purposes=["vault.purchases"]))
+        other = await send(node, batch(order("4", "A1"), anon="0" * 32, purposes=["vault.purchases"]))
+        assert outcomes(told) + outcomes(again) + outcomes(other) == ["accepted", "duplicate", "accepted", "accepted"]
+        assert found_in_files(tmp_path / "data", "A1-order", "order A1") == []

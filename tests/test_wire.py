@@ -22,7 +22,7 @@ def batch(*events: object, **more: object) -> bytes:
 
 
 def test_one_broken_event_does_not_spoil_the_others() -> None:
-    body = batch(EVENT, 7, {"id": "t-2", "name": "search"}, {**EVENT, "params": {"items": [{"item_id": 5}]}}, EVENT)
+    body = batch(EVENT, 7, {"id": "t-2", "name": "search"}, {**EVENT, "params": {"items": [{"item_id": []}]}}, EVENT)
     found = [read_event(raw) for raw in read_batch(body, 10).events]
     assert [type(event) for event in found] == [EventOnWire, EventResult, EventResult, EventResult, EventOnWire]
     missing, wrong = found[2], found[3]

@@ -14,21 +14,24 @@
  *
  * In the markup:  [data-pz-list=placement][data-pz-token] around cards [data-pz-item][data-pz-index][data-pz-price]
  *                 [data-pz-event=add_to_cart] on a button;  <script type="application/json" data-pz-event="purchase">{…}</script>
+ * Without any:    what dataLayer is told for Google (gtag('event' | 'consent', …), {event, ecommerce}) and a schema.org Product
+ *                 in the page. data-consent="google": the visitor's state is what Google Consent Mode is told.
  */
 (() => {
   const doc = document;
-  const script = doc.currentScript || doc.querySelector('script[data-key]');
-  const options = script ? script.dataset : {};
+  const script = doc.currentScript || doc.querySelector('[data-key]');
   const early = window.pz;
   if (!script || (early && early.on)) return; // no key, or a second copy of this file
+  const options = script.dataset;
 
-  const endpoint = options.endpoint || new URL('/v1/events', script.src).href;
-  const ONCE = /^(purchase|add_to_cart|refund)$/; // sent at once, and kept until the server has said yes
+  const endpoint = options.endpoint || new URL('/v1/events', script.src);
+  const google = options.consent == 'google' && !navigator.globalPrivacyControl;
 
   let state = 'pending';
   let purposes;
   let version;
   let user;
+  const gcm = {}; // what Google Consent Mode was told
   let extras = {}; // what the shop says about the page: region, signals (consent strings: tcf, gpp, gcm)
   let memo = {}; // what storage holds, also when storage refuses
   let queue = [];
@@ -66,7 +69,7 @@
 
   /** Who is asking, as far as consent allows: what every batch and every recommendation request carries. */
   const visitor = () => {
-    const who = { consent: state, consent_version: version, purposes };
+    const who = { consent: state, purposes, consent_version: version };
     if (known()) {
       const now = Date.now();
       load();
@@ -82,7 +85,7 @@
   // ---- sending
   const envelope = (who, events) =>
     JSON.stringify({
-      v: 1, key: options.key, sent: Date.now(), ...who, page: here, locale: doc.documentElement.lang || undefined, ...extras, signals: who.signals, events,
+      v: 1, key: options.key, sent: Date.now(), ...who, page: here, locale: doc.documentElement.lang, ...extras, signals: who.signals, events,
     });
   const post = (body) => fetch(endpoint, { method: 'POST', body, keepalive: true, credentials: 'omit' });
 
@@ -90,14 +93,14 @@
   const flush = guard((hiding) => {
     clearTimeout(timer);
     timer = 0;
-    if (!queue.length || stopped || state == 'pending' || (busy && hiding !== 1)) return;
+    if (!queue.length || stopped || state == 'pending' || (busy && !hiding)) return;
     let size = 0;
     let count = 0;
     // 20,000 characters are at most 60 KB: under the server's cap and the browser's 64 KB for keepalive
-    while (count < queue.length && count < 99 && (size += JSON.stringify(queue[count]).length) < 2e4) count++;
+    while (count < 99 && count < queue.length && (size += JSON.stringify(queue[count]).length) < 2e4) count++;
     const events = queue.splice(0, count || 1);
     const body = envelope(visitor(), events);
-    if (hiding === 1 && guard(() => navigator.sendBeacon(endpoint, body))()) return flush(1);
+    if (hiding && guard(() => navigator.sendBeacon(endpoint, body))()) return flush(1);
     const began = era;
     busy = 1;
     post(body)
@@ -105,8 +108,7 @@
         const status = answer.status;
         if (status == 410) stopped = queue = [];
         if (status > 499 || status == 429 || status == 408) throw 0;
-        const done = events.map((e) => e.id);
-        if (load().q) memo.q = memo.q.filter((e) => !done.includes(e.id));
+        if (load().q) memo.q = memo.q.filter((e) => !events.some((sent) => sent.id == e.id));
         save();
         failures = busy = 0;
         doc.dispatchEvent(new CustomEvent('pz:sent', { detail: { status, events } }));
@@ -125,18 +127,18 @@
   const track = (name, params = {}) => {
     if (!name || stopped || state == 'denied') return;
     const items = params.items || [];
-    const listed = /list|select/.test(name);
-    const first = items[0] && !listed ? items[0].item_id : item;
-    if (name == 'view_item') item = first;
+    const first = items[0] && !/list|select/.test(name) ? items[0].item_id : item;
+    if (name == 'view_item') {
+      if (item && item == first) return; // dataLayer, markup and JSON-LD may all tell of one view
+      item = first;
+    }
     items.map((i) => {
       // the shelf that was clicked gets the credit for what is bought later
-      const clicks = (memo.k = memo.k || {});
+      const clicks = memo.k || [];
       if (name == 'select_item') {
-        delete clicks[i.item_id];
-        clicks[i.item_id] = [i.token, i.item_list_id];
-        if (Object.keys(clicks).length > 20) delete clicks[Object.keys(clicks)[0]];
+        memo.k = clicks.concat([[i.item_id, i.token, i.item_list_id]]).slice(-20);
         save();
-      } else if (!i.token && clicks[i.item_id]) [i.token, i.item_list_id] = clicks[i.item_id];
+      } else if (!i.token) clicks.map((c) => c[0] == i.item_id && ([, i.token, i.item_list_id] = c));
     });
     const nameless = state == 'anonymous';
     const event = {
@@ -147,7 +149,8 @@
       item: first,
       params,
     };
-    const once = ONCE.test(name);
+    // sent at once, and kept until the server has said yes
+    const once = /purchase|add_to_cart|refund/.test(name);
     if (queue.length < (state == 'pending' ? 50 : 200)) queue.push(event);
     if (once && known()) {
       load().q = (memo.q || []).concat(event).slice(-100);
@@ -158,7 +161,7 @@
 
   // ---- consent
   const decide = (next, { purposes: named, version: text } = {}) => {
-    if (!/^(pending|granted|session|anonymous|denied)$/.test(next)) next = 'denied'; // what cannot be read is a no
+    if (!/^(pending|granted|session|anonymous)$/.test(next)) next = 'denied'; // what cannot be read is a no
     const changed = next != state;
     if (!changed && '' + named == '' + purposes) return;
     const who = known() && visitor();
@@ -193,10 +196,10 @@
     const { pzList, pzToken } = list ? list.dataset : box.dataset;
     return {
       item_id: pzItem,
-      index: pzIndex ? +pzIndex : undefined,
+      index: +pzIndex,
       item_list_id: pzList,
       token: pzToken,
-      price: +pzPrice || undefined,
+      price: +pzPrice,
       quantity: +pzQuantity || 1,
     };
   };
@@ -207,9 +210,9 @@
     if (!name) return;
     const currency = el.closest('[data-pz-currency]');
     track(name, {
-      items: it ? [it] : undefined,
-      currency: currency ? currency.dataset.pzCurrency : undefined,
-      value: it && it.price ? it.price * it.quantity : undefined,
+      items: it && [it],
+      currency: currency && currency.dataset.pzCurrency,
+      value: it && it.price * it.quantity, // NaN is null in JSON
     });
   });
 
@@ -233,7 +236,7 @@
             guard(() => {
               waiting.delete(target);
               const it = card(target);
-              const key = it.item_list_id + '\n' + it.item_id;
+              const key = [it.item_list_id, it.item_id] + '';
               if (doc.hidden || seen.has(key)) return;
               seen.add(key);
               observer.unobserve(target);
@@ -258,6 +261,28 @@
       track(el.dataset.pzEvent, JSON.parse(el.textContent));
     });
   });
+
+  // ---- what the page tells others already
+  const heard = guard((entry) => {
+    const [what, name, told] = entry.event ? ['event', entry.event, entry.ecommerce || entry] : entry;
+    const { items, value, currency, search_term, item_list_id, transaction_id } = told;
+    if (what == 'event' && /^(view_[ics]|select_i|sea|add_t|rem|beg|pur|ref)/.test(name))
+      track(name, { items, value, currency, search_term, item_list_id, transaction_id });
+    if (what == 'consent') {
+      extras.signals = { ...extras.signals, gcm: Object.assign(gcm, told) };
+      const next = gcm.personalization_storage || gcm.analytics_storage;
+      if (google && (next == 'granted' || name == 'update')) decide(next);
+    }
+  });
+  const product = guard(() => {
+    // on loads only: after pushState it still describes the page before
+    doc.querySelectorAll('[type="application/ld+json"]').forEach((el) => {
+      const told = JSON.parse(el.textContent);
+      [].concat(told['@graph'] || told).map((it) => {
+        if (it.sku && it['@type'] == 'Product') track('view_item', { items: [{ item_id: it.sku }] });
+      });
+    });
+  });
   const watch = () => {
     waiting.forEach(clearTimeout);
     observer.disconnect();
@@ -276,22 +301,16 @@
     beat();
     if (engaged < 1e3) return;
     track('user_engagement', {
-      engagement_time_msec: Math.round(engaged),
-      percent_scrolled: Math.min(100, Math.round((deepest / doc.documentElement.scrollHeight) * 100)),
+      engagement_time_msec: engaged | 0,
+      percent_scrolled: ((deepest / doc.documentElement.scrollHeight) * 100) | 0,
     });
     engaged = 0;
   };
 
   // ---- pages
-  const bare = (url) => url.split(/[?#]/)[0];
   const page = () => {
-    const url = location.pathname;
-    if (here) {
-      impressions();
-      engagement();
-      flush();
-    }
-    here = { url, ref: here ? here.url : bare(doc.referrer) };
+    if (here) leave();
+    here = { url: location.pathname, ref: here ? here.url : doc.referrer.split(/[?#]/)[0] };
     view = random(6);
     seen = new Set();
     shown = {};
@@ -306,24 +325,34 @@
     window.pz = guard((name, a, b) => (commands[name] || track.bind(0, name))(a, b));
     window.pz.on = 1;
     calls.map((call) => window.pz(...call));
-    const initial = options.consent || state;
+    const initial = google ? state : options.consent || state;
     if (state == 'pending') decide(navigator.globalPrivacyControl && initial != 'denied' ? 'anonymous' : initial);
     page();
+    guard(() => {
+      const layer = (window.dataLayer = window.dataLayer || []);
+      const push = layer.push;
+      layer.forEach(heard);
+      layer.push = (...told) => {
+        told.forEach(heard);
+        return push.apply(layer, told);
+      };
+    })();
+    item || product();
     new MutationObserver(() => (scanTimer = scanTimer || setTimeout(scan, 200))).observe(doc, { childList: true, subtree: true });
     listen(window, 'pointerdown pointermove keydown scroll focus blur', beat);
     listen(doc, 'visibilitychange', () => {
       if (!doc.hidden) {
         beat();
         watch();
-      } else leave();
+      } else leave(1);
     });
     listen(window, 'pagehide', leave);
     listen(window, 'pageshow', (e) => e.persisted && page());
     listen(window, 'popstate', moved);
-    listen(window, 'online', flush);
-    listen(window, 'storage', (e) => {
+    listen(window, 'online', () => flush());
+    listen(window, 'storage', () => {
       // another tab withdrew: wait until the shop says what holds now
-      if (state == 'granted' && !e.newValue && (!e.key || e.key == 'pz')) {
+      if (state == 'granted' && !localStorage.getItem('pz')) {
         era++;
         queue = [];
         memo = {};
@@ -340,10 +369,10 @@
     });
   });
   const moved = () => location.pathname != here.url && page();
-  const leave = () => {
+  const leave = (hiding) => {
     impressions();
     engagement();
-    flush(1);
+    flush(hiding);
   };
   const commands = {
     consent: decide,

@@ -34,6 +34,7 @@ ALGOLIA = {
 """`eventSubtype`, else `eventType`, of Algolia's Insights."""
 
 ALIASES: dict[str, str] = {
+    "view_search_results": "search",  # as Google Analytics' enhanced measurement names it
     **SEGMENT, **{name: ours for name, ours in GOOGLE_RETAIL.items() if "-" in name}, **SHOPIFY,
     "addToCart": "add_to_cart", "Viewed Objects": "view_item_list", "Clicked Objects": "select_item",
 }  # fmt: skip

@@ -129,4 +129,5 @@ def _params(properties: Json) -> dict[str, object]:
         "currency": word(properties.get("currency")),
         "item_list_id": word(properties.get("list_id")),
         "token": word(properties.get("token")),
+        "transaction_id": word(properties.get("order_id")),
     })  # fmt: skip

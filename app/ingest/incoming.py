@@ -32,8 +32,15 @@ class Draft:
     request: str = ""
     arms: tuple[tuple[str, str], ...] = ()
     """(request, `key/arm`) of the lists in experiments that it is credited to; the log does not keep them."""
+    order: str = ""
+    """The shop's number of a purchase: what one order is counted by, however often it is told."""
     counted: int = 0
     """Its hash among the counted ids."""
+
+    @property
+    def identity(self) -> tuple[str, int]:
+        """What makes it the same event when it comes again: id and time, or the order it tells of."""
+        return (f"order {self.order}", 0) if self.order else (self.id, self.sent_ms)
 
     @property
     def earliest_ms(self) -> int:

@@ -27,7 +27,7 @@ class Repeated:
             await pause.now_and_then()
             if work.person is not None:
                 pseudonym = work.person.pseudonym
-                work.ids = [event_hash(pseudonym, draft.id, draft.sent_ms) for draft in work.kept]
+                work.ids = [event_hash(pseudonym, *draft.identity) for draft in work.kept]
         self._drop_counted_before(works)
         ids = [number for work in works for number in work.ids]
         fresh = await self._person.fresh(transaction, ids, int(self._clock.now() // 86_400))
@@ -52,7 +52,7 @@ class Repeated:
             if before is not None:
                 epoch = self._keys.epoch - 1
                 for draft in work.kept:
-                    earlier[self._keys.event_hash(before, draft.id, draft.sent_ms, epoch)] = (work, draft)
+                    earlier[self._keys.event_hash(before, *draft.identity, epoch)] = (work, draft)
         for number in self._person.counted(list(earlier)):
             work, draft = earlier[number]
             place = work.kept.index(draft)

@@ -202,6 +202,8 @@ class Preparation:
         params = event.params or NO_PARAMS
         items = params.items or ([LineOnWire(event.item)] if event.item else [])
         if draft.name in _ORDERS:
+            if draft.name == "purchase" and params.transaction_id:
+                draft.order = str(params.transaction_id)
             if incoming.at_most & _PURCHASES:
                 draft.lines, draft.value = self._order_lines(items), params.value or 0.0
         else:
@@ -231,7 +233,7 @@ class Preparation:
         return None if number is None or self._catalogue.sensitive[number] else number
 
     def _known(self, item: LineOnWire) -> int | None:
-        number = self._catalogue.number(item.item_id)
+        number = self._catalogue.number(str(item.item_id))
         if number is None and item.also:
             others = (self._catalogue.number(other) for other in item.also)
             number = next((found for found in others if found is not None), None)

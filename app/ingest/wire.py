@@ -48,7 +48,8 @@ class DropReason(StrEnum):
 class LineOnWire(msgspec.Struct, frozen=True):
     """One line of `params.items`."""
 
-    item_id: Short
+    item_id: Short | int
+    """A number where the shop's data layer writes one."""
     price: Money | None = None
     quantity: Quantity | None = None
     token: Token | None = None
@@ -66,6 +67,8 @@ class Params(msgspec.Struct, frozen=True):
     engagement_time_msec: Annotated[float, Meta(ge=0, le=1e9)] | None = None
     item_list_id: Short | None = None
     token: Token | None = None
+    transaction_id: Short | int | None = None
+    """Of an order: told again by a page that is loaded again, it is the same purchase."""
 
 
 NO_PARAMS = Params()

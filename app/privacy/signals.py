@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Annotated
+from typing import Annotated, Any
 
 import msgspec
 from msgspec import Meta
@@ -21,8 +21,8 @@ class SignalsOnWire(msgspec.Struct, frozen=True):
     """IAB Transparency & Consent string."""
     gpp: Encoded = ""
     """IAB Global Privacy Platform string."""
-    gcm: Annotated[dict[Word, Word], Meta(max_length=16)] = {}
-    """Google Consent Mode: type -> `granted` or `denied`."""
+    gcm: Annotated[dict[str, Any], Meta(max_length=16)] = {}
+    """Google Consent Mode: type -> `granted` or `denied`; its other settings (`wait_for_update` …) say nothing."""
 
 
 def permitted(plugins: Plugins, signals: SignalsOnWire | None) -> tuple[Purpose | None, bool]:
@@ -32,7 +32,7 @@ def permitted(plugins: Plugins, signals: SignalsOnWire | None) -> tuple[Purpose 
     """
     if signals is None or not (signals.tcf or signals.gpp or signals.gcm):
         return None, False
-    told = {f"gcm.{name}": value for name, value in signals.gcm.items()}
+    told = {f"gcm.{name}": value for name, value in signals.gcm.items() if isinstance(value, str)}
     told |= {name: text for name, text in (("tcf", signals.tcf), ("gpp", signals.gpp)) if text}
     if not plugins.names("consent_signal"):
         return Purpose.NONE, False
