@@ -111,6 +111,16 @@ def test_a_pin_by_attribute_takes_the_best_ranked_of_its_kind() -> None:
     assert found[0] == best
 
 
+def test_a_pin_by_attribute_brings_in_one_item_and_not_its_whole_kind() -> None:
+    plain = shown(ruled(), "similar", item=1)
+    found = shown(ruled(rule("hat", "pin", 'category == "hats" and price > 40', position=2)), "similar", item=1)
+    assert found[1] % 4 == 3
+    assert found[1] > 38
+    assert sum(number % 4 == 3 and number > 38 for number in found) == 1 + sum(
+        number % 4 == 3 and number > 38 for number in plain
+    )
+
+
 def test_pins_by_id_come_before_pins_by_attribute_and_a_taken_place_leaves_the_next() -> None:
     serving = ruled(
         rule("a-hat", "pin", 'category == "hats"', position=2, priority=9),

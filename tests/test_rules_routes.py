@@ -15,6 +15,7 @@ import pytest
 
 from app.node import Node
 from app.routes import create_app
+from store.records import Item
 from tests.open_shop import ANON, ITEMS, SESSION, batch, event, open_shop, outcomes, send
 from tests.signed_in import headers_of
 
@@ -530,3 +531,47 @@ async def test_a_pin_that_is_sold_out_is_told_in_the_list_and_in_the_preview(des
 async def test_a_misspelled_segment_is_told(desk: Desk) -> None:
     made = await desk.add({**RAIN, "when": {"segments": ["runers"]}})
     assert made["warnings"] == ["the serving generation has no segment 'runers'"]
+
+
+async def test_the_arm_without_rules_has_no_boosts_and_pins_but_its_filters(desk: Desk) -> None:
+    await desk.add({"name": "Pin", "then": {"do": "pin", "items": ["S7"], "position": 1}})
+    await desk.add({"name": "Not red", "then": {"do": "filter", "match": 'category != "shoes/red"'}})
+    await desk.publish()
+    arms = [{"key": "plain", "weight": 50, "rules_off": True}, {"key": "ruled", "weight": 50}]
+    design = {"key": "rules", "name": "Do our rules help?", "placements": ["home"], "arms": arms}
+    assert (await desk.ask("POST", "/v1/experiments", design)).status_code == 201
+    assert (await desk.ask("POST", "/v1/experiments/rules:start")).status_code == 200
+    lists = {}
+    for arm in ("plain", "ruled"):
+        path = f"https://personalize.example/v1/recommendations?placement=home&limit=4&experiment=rules/{arm}"
+        lists[arm] = [item["id"] for item in (await desk.client.get(path)).json()["results"][0]["items"]]
+    assert lists["ruled"][0] == "S7"
+    assert lists["plain"][0] != "S7"
+    assert not {"S0", "S3", "S6", "S9"} & {*lists["plain"], *lists["ruled"]}
+
+
+async def test_rules_hold_in_the_arm_that_is_the_same_for_everyone(desk: Desk) -> None:
+    await desk.add({"name": "Pin", "then": {"do": "pin", "items": ["S7"], "position": 2}})
+    await desk.publish()
+    arms = [{"key": "static", "weight": 50, "static": True}, {"key": "personal", "weight": 50}]
+    design = {"key": "home", "name": "Does it help?", "placements": ["home"], "arms": arms}
+    await desk.ask("POST", "/v1/experiments", design)
+    await desk.ask("POST", "/v1/experiments/home:start")
+    path = "https://personalize.example/v1/recommendations?placement=home&limit=4&experiment=home/static"
+    assert (await desk.client.get(path)).json()["results"][0]["items"][1]["id"] == "S7"
+
+
+async def test_a_pin_by_attribute_brings_one_item_into_a_search_and_not_its_whole_kind(desk: Desk) -> None:
+    async def search() -> list[str]:
+        answer = await desk.client.post("https://personalize.example/v1/search", json={"query": "S1"})
+        return [item["id"] for item in answer.json()["items"]]
+
+    await desk.node.shop.put_items([Item(id="T1", title="Tent S1", category=("tents",))], desk.node.clock.now())
+    assert await search() == ["T1"]
+    red = {"do": "pin", "match": 'category == "shoes/red"', "position": 2}
+    await desk.add({"name": "A red one", "when": {"placements": ["search"]}, "then": red})
+    await desk.publish()
+    found = await search()
+    assert found[0] == "T1"
+    assert len(found) == 2
+    assert found[1] in {"S0", "S3", "S6", "S9"}

@@ -19,7 +19,7 @@ from app.rules.engine import RuleSet
 from app.rules.index import Facts
 from app.search.options import SearchOptions
 from app.serving.explanations import Remembered, remembering
-from app.serving.rank import Ranking
+from app.serving.rank import Ranking, wanted
 from app.serving.rank import keep as keep_allowed
 from app.serving.reasons import reasons_of
 from app.serving.recommend import PERSONAL, Page, Recommender, Shelf
@@ -122,6 +122,7 @@ class Searcher:
     def _ranked(self, items: Ints, tiers: Ints, static: Floats, asked: Search, context: Context) -> Ranking:
         """The page of the list that was asked for, re-ranked within equally complete matches."""
         ranking = Ranking()
+        matches = items
         items, tiers, static = self._with_pinned(items, tiers, static, context, ranking)
         candidates = Candidates(items, context.catalogue, self._board)
         kept = keep_allowed(self._serving.plugins, candidates, context, asked.exclude, ranking)
@@ -139,9 +140,9 @@ class Searcher:
             ranked = kept.select(order)
             ranking.arranged["score"] = ranked.items
             pinned = (RULES_FIRST,)
-            order = order.take(
-                self._serving.plugins.arrange(ranked, context, pinned, dropped_in=False, steps=ranking.arranged)
-            )
+            arranged = self._serving.plugins.arrange(ranked, context, pinned, dropped_in=False, steps=ranking.arranged)
+            order = order.take(arranged)
+            order = order.compress(wanted(kept.items.take(order), [matches], context, ranking.proposals))
         chosen = order[asked.offset : asked.offset + asked.limit]
         ranking.items = kept.items.take(chosen)
         ranking.base = many_buy.take(chosen)

@@ -2,15 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 
 import numpy as np
 
 from app.serving.placements import Placement
-from plugins.contract import NO_ITEMS, Candidates, Context, Floats, Ints
+from plugins.contract import NO_ITEMS, Candidates, Context, Floats, Ints, Mask
 from plugins.manager import Plugins
-from plugins.ruling import RULES_LAST
+from plugins.ruling import RULES_FIRST, RULES_LAST
 from store import loops
 
 # So many of the best go on to be arranged: what is further behind never reaches a list.
@@ -112,9 +112,21 @@ def _choose(
     arranged = plugins.arrange(ranked, context, placement.arrange, steps=ranking.arranged)
     if context.rules.placed:  # before the list is cut: what is pinned behind its end does not slip into it
         arranged = arranged.take(_held(plugins, ranked.select(arranged), context))
+    others = [items for name, items in ranking.proposals.items() if name != RULES_FIRST]
+    arranged = arranged.compress(wanted(ranked.items.take(arranged), others, context, ranking.proposals))
     chosen = order.take(arranged[: context.limit])
     ranking.items = kept.items.take(chosen)
     ranking.parts = dict(zip(parts, loops.shares(list(parts.values()), chosen), strict=True))
+
+
+def wanted(items: Ints, others: Sequence[Ints], context: Context, proposals: Mapping[str, Ints]) -> Mask:
+    """Which items belong into the list: all but those that a pin by attribute brought in to choose from and did not
+    take; `others` are what was found for other reasons."""
+    brought = proposals.get(RULES_FIRST)
+    if brought is None or not len(brought):
+        return np.ones(len(items), np.bool_)
+    left = brought[[item not in context.rules.placed for item in brought.tolist()]]
+    return ~np.isin(items, left[~np.isin(left, np.concatenate(others))] if others else left)
 
 
 def _held(plugins: Plugins, ranked: Candidates, context: Context) -> Ints:
