@@ -118,14 +118,7 @@ class PrivacyOptions(msgspec.Struct, frozen=True):
     first_share: Annotated[float, Meta(gt=0, le=1)] = 0.5
     """Of its window's budget, what the very first training may spend at once."""
     shares: dict[str, Annotated[float, Meta(ge=0, le=1)]] = msgspec.field(
-        default_factory=lambda: {
-            "people": 0.02,
-            "counts": 0.3,
-            "pairs": 0.18,
-            "vectors": 0.4,
-            "segments": 0.02,
-            "judge": 0.08,
-        }
+        default_factory=lambda: dict(zip(PARTS, (0.02, 0.35, 0.2, 0.33, 0.02, 0.08), strict=True))
     )
     """Of a run's part of the budget (in μ²), what each kind of release may spend."""
     items_per_person: Annotated[int, Meta(ge=1, le=1_000)] = 16
