@@ -13,7 +13,7 @@ from store.keys import KeyRing
 from store.removal import remove_rows
 from store.suppression import Tombstone
 
-DATABASES = {"person.db": "person", "vault.db": "vault", "shop.db": "shop", "admin.db": "admin"}
+DATABASES = {"person.db": "person", "vault.db": "vault", "shop.db": "shop", "admin.db": "admin", "budget.db": "budget"}
 """File -> schema, in the order in which they are copied: what refers to another file comes before it."""
 KEYS = "keys.db"
 VAULT_TABLES = ("purchases", "searches", "locations")

@@ -77,6 +77,11 @@ class BudgetReader:
         row = self._one("SELECT number, began, data_from FROM windows ORDER BY number DESC LIMIT 1")
         return Window(*row) if row else None
 
+    def windows(self, most: int) -> list[Window]:
+        """The newest windows, newest first."""
+        sql = "SELECT number, began, data_from FROM windows ORDER BY number DESC LIMIT ?"
+        return [Window(*row) for row in self._all(sql, (most,))]
+
     def read_until(self) -> float:
         """Where the last run that spent anything stopped reading; 0 before the first."""
         row = self._one("SELECT max(data_until) FROM runs WHERE id IN (SELECT run FROM debits WHERE cost > 0)")
@@ -188,6 +193,13 @@ class BudgetLedger(BudgetReader):
                 if self._connection.in_transaction:
                     self._connection.execute("ROLLBACK").close()
                 raise
+
+
+def use_up_the_past(path: Path, now: float) -> None:
+    """After an older copy of a ledger was put back: what was spent since is not known, so everything that happened
+    until now counts as learned from, and a window of its own begins."""
+    with closing(open_writer(path, "budget")) as connection, faults_of(path):
+        connection.execute("INSERT INTO windows(began, data_from) VALUES (?, ?)", (now, now)).close()
 
 
 @contextmanager

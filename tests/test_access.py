@@ -89,6 +89,7 @@ MATRIX: dict[str, Door] = {
     "GET /v1/privacy/requests/{id}": Door(PRIVACY, path="/v1/privacy/requests/0"),
     "POST /v1/privacy/requests/{id}": Door(PRIVACY, path="/v1/privacy/requests/0:execute", confirmed=True),
     "GET /v1/privacy/retention": Door(PRIVACY),
+    "GET /v1/privacy/budget": Door(PRIVACY),
     "GET /v1/privacy/consent-stats": Door(PRIVACY),
     "GET /v1/privacy/aggregates": Door(PRIVACY),
     "GET /v1/experience": Door(EVERYONE),

@@ -27,6 +27,7 @@ COMMANDS = {
     "read-feed": "",
     "train": "Train a new generation and publish it.",
     "models": "List what was learned, show a model card, go back to an earlier generation.",
+    "budget": "What learning across people has cost, by release, and what is left.",
     "audit": "Look for people made up to be seen in what is released: does the noise keep its promise?",
     "map-worker": "",
     "quality": "Measure recommendations and search on real data.",

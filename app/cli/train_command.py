@@ -33,4 +33,9 @@ def _train(ctx: click.Context, config: Config, quiet: bool, by: str) -> None:
     card = train(config, ctx.obj, progress, by)
     if card["refused"]:
         fail(f"generation {card['id']} is kept aside, the one before it serves on: {card['refused']}", REFUSED)
-    click.echo(f"published generation {card['id']}: {card['items']} items, {card['interactions']} interactions")
+    learned = f"{card['interactions']} interactions"
+    if card["interactions"] is None:  # how many there are is nobody's to know
+        learned = f"of about {card['people']} people"
+        if card["privacy"].get("why"):
+            learned += f"; {card['privacy']['why']}"
+    click.echo(f"published generation {card['id']}: {card['items']} items, {learned}")

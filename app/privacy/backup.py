@@ -21,6 +21,7 @@ from store.backup import (
     remember,
     tombstones_of,
 )
+from store.budget import BUDGET_FILE, use_up_the_past
 from store.clock import Clock
 from store.database import open_database
 from store.faults import StoreFault
@@ -84,9 +85,13 @@ async def restore(config: Config, folder: Path, source: Path, keys_source: Path 
         erased, sure = await _erased_since(folder)
         files = []
         for name, schema in DATABASES.items():
+            if name == BUDGET_FILE and (folder / name).is_file():
+                continue  # the ledger that is in place knows of everything that was spent; a copy cannot know more
             if (source / name).is_file():
                 await copy_database(source / name, schema, prepared / name)
                 files.append(name)
+        if BUDGET_FILE in files:
+            await asyncio.to_thread(use_up_the_past, prepared / BUDGET_FILE, Clock().now())
         if not keep_keys and keys_source is not None:
             await copy_database(keys_source, "keys", prepared / KEYS)
             files.append(KEYS)

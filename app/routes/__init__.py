@@ -11,6 +11,7 @@ from app.problem import Problem
 from app.routes import (
     accounts,
     api_keys,
+    budget,
     consent,
     erasure,
     events,
@@ -53,6 +54,7 @@ OPERATIONS = [
     *privacy_requests.OPERATIONS,
     *retention.OPERATIONS,
     *experience.OPERATIONS,
+    *budget.OPERATIONS,
     *experiments.OPERATIONS,
     *rules.OPERATIONS,
     *personas.OPERATIONS,
@@ -81,6 +83,7 @@ def create_app(node: Node) -> Starlette:
         *privacy_requests.routes(node),
         *retention.routes(node),
         *experience.routes(node),
+        *budget.routes(node),
         *experiments.routes(node),
         *rules.routes(node),
         *personas.routes(node),
