@@ -1,6 +1,7 @@
 """Who is in which arm: uniform, sticky, independent between experiments, and nothing kept that need not be."""
 
 import secrets
+from bisect import bisect_right
 from collections import Counter
 from pathlib import Path
 
@@ -10,7 +11,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from scipy.stats import chisquare
 
-from app.experiments.assignment import Assigner, arm_at, slot_of, unit_of
+from app.experiments.assignment import Assigner, edges_of, slots_of, unit_of
 from app.node import Node
 from app.privacy.gatekeeper import ConsentSignal
 from app.privacy.identity import Claim
@@ -57,20 +58,20 @@ def assigner(*experiments: Experiment, holdout: float = 0) -> Assigner:
     return Assigner(Keys(), Running(*experiments), holdout)  # type: ignore[arg-type]  # what it uses of the store
 
 
-@given(st.binary(min_size=16, max_size=16), st.text(max_size=32))
-def test_a_draw_is_a_slot_and_always_the_same_one(pseudonym: bytes, salt: str) -> None:
-    slot = slot_of(unit_of(KEY, pseudonym), salt[:8])
-    assert 0 <= slot < SLOTS
-    assert slot == slot_of(unit_of(KEY, pseudonym), salt[:8])
+@given(st.binary(min_size=16, max_size=16), st.binary(max_size=64))
+def test_a_draw_is_a_slot_and_always_the_same_one(pseudonym: bytes, salt: bytes) -> None:
+    slots = slots_of(unit_of(KEY, pseudonym), salt)
+    assert all(0 <= slot < SLOTS for slot in slots)
+    assert slots == slots_of(unit_of(KEY, pseudonym), salt)
 
 
-@given(st.lists(st.integers(1, 1000), min_size=2, max_size=8), st.integers(0, SLOTS - 1))
-def test_every_slot_belongs_to_an_arm_and_arms_have_their_shares(parts: list[int], slot: int) -> None:
+@given(st.lists(st.integers(1, 1000), min_size=2, max_size=8))
+def test_every_slot_belongs_to_an_arm_and_arms_have_their_shares(parts: list[int]) -> None:
     arms = [Arm(key=f"a{place}", weight=part * 100 / sum(parts)) for place, part in enumerate(parts)]
-    assert arm_at(arms, slot) in arms
-    counted = Counter(arm_at(arms, each).key for each in range(0, SLOTS, 7))
-    for arm in arms:
-        assert abs(counted[arm.key] / len(range(0, SLOTS, 7)) - arm.weight / 100) < 0.002
+    counted = Counter(bisect_right(edges_of(arms), slot) for slot in range(SLOTS))
+    assert sum(counted.values()) == SLOTS
+    for place, arm in enumerate(arms):
+        assert abs(counted[place] - arm.weight * SLOTS / 100) <= 1
 
 
 def people(count: int, seed: int = 0) -> list[bytes]:
@@ -79,8 +80,11 @@ def people(count: int, seed: int = 0) -> list[bytes]:
 
 
 def test_draws_are_uniform() -> None:
-    slots = [slot_of(unit_of(KEY, person), "salt") // 100 for person in people(20_000)]
-    assert chisquare(list(Counter(slots).values())).pvalue > 1e-4
+    slots = [slots_of(unit_of(KEY, person), b"salt") for person in people(20_000)]
+    for which in (0, 1):
+        assert chisquare(list(Counter(slot[which] // 100 for slot in slots).values())).pvalue > 1e-4
+    both = Counter((one // 1_000, other // 1_000) for one, other in slots)
+    assert chisquare(list(both.values())).pvalue > 1e-4, "who is in it says nothing of the arm"
 
 
 def test_two_experiments_are_independent_and_two_keys_are_too() -> None:

@@ -215,6 +215,14 @@ async def test_two_marketers_cannot_overwrite_each_other(desk: Desk) -> None:
     assert (await desk.ask("POST", "/v1/experiments/home:start", **first)).status_code == 412
 
 
+async def test_a_double_submit_makes_one_experiment(desk: Desk) -> None:
+    once = {"idempotency-key": "twice"}
+    answers = [await desk.ask("POST", "/v1/experiments", DESIGN, **once) for _ in range(2)]
+    assert [answer.status_code for answer in answers] == [201, 201]
+    assert answers[0].json() == answers[1].json()
+    assert len(desk.node.experiments.all()) == 1
+
+
 async def test_who_did_it_is_in_the_book(desk: Desk) -> None:
     await desk.started()
     await desk.ask("POST", "/v1/experiments/home:stop")
@@ -254,3 +262,12 @@ async def test_the_holdout_gets_static_lists_everywhere(tmp_path: Path) -> None:
                 assert home["experiment"]["key"] == "home"
                 assert trending["experiment"] == {"key": "holdout", "arm": "everyone"}
         assert {each["key"] for each in arms} == {"holdout", "home"}
+
+
+async def test_a_static_arm_shows_nothing_where_a_list_is_of_what_one_has_viewed(desk: Desk) -> None:
+    await desk.started(placements=["recently-viewed"])
+    for anon in anons(20):
+        await send(desk.node, batch(event(desk.node, "view_item", anon, "S3"), anon=anon))
+        told = await desk.list_for(anon, "recently-viewed")
+        shown = [item["id"] for item in told["items"]]
+        assert shown == {"static": [], "personal": ["S3"]}[told["experiment"]["arm"]]

@@ -1,16 +1,19 @@
 """Who is in which arm: drawn from the visitor's pseudonym under a key of its own, so that nothing need be kept of it.
 
-Draw: unit = HMAC-SHA-256(K_experiments of the epoch, pseudonym), 128 bits; a slot = BLAKE2b(unit, keyed with a salt) as
-a number from 0 to 9,999. A layer's salt says who is in which experiment, the experiment's own which arm they get; so
-two experiments are independent, and those of one layer never share a visitor. A person's row overrules the draw: it
-keeps the arm somebody has seen, and those that a new epoch's keys would draw otherwise (docs/decisions/experiments.md).
+Draw: unit = HMAC-SHA-256(K_experiments of the epoch, pseudonym), 128 bits; BLAKE2b(unit, keyed with an experiment's
+salt) gives two slots from 0 to 9,999: whether the visitor is in it, and which arm they get. So two experiments are
+independent. In a layer the first slot comes of the layer's salt: its experiments never share a visitor. A person's row
+overrules the draw: it keeps the arm somebody has seen, and those that a new epoch's keys would draw otherwise
+(docs/decisions/experiments.md).
 """
 
 from __future__ import annotations
 
 import hashlib
 import hmac
-from collections.abc import Mapping
+from bisect import bisect_right
+from collections.abc import Mapping, Sequence
+from itertools import accumulate
 from typing import Protocol
 
 from store.experiments import HOLDOUT, SLOTS, Arm, Experiment, ExperimentStore
@@ -21,7 +24,6 @@ HELD_OUT = Arm(key=HOLDOUT, weight=100, static=True)
 EVERYONE = Arm(key="everyone", weight=100)
 """Who is not held out, in an experiment or not."""
 HOLDOUT_NUMBER = 0
-_WIDTH = (1 << 64) // SLOTS
 
 
 class ExperimentKeys(Protocol):
@@ -37,27 +39,35 @@ def unit_of(key: bytes, pseudonym: bytes) -> bytes:
     return hmac.digest(key, pseudonym, "sha256")[:16]
 
 
-def slot_of(unit: bytes, salt: str) -> int:
-    """0..9,999, uniform; independent for different salts."""
-    drawn = hashlib.blake2b(unit, key=salt.encode(), digest_size=8).digest()
-    return min(int.from_bytes(drawn, "big") // _WIDTH, SLOTS - 1)
+def slots_of(unit: bytes, salt: bytes) -> tuple[int, int]:
+    """Two numbers from 0 to 9,999, uniform and independent of each other, and of those of other salts."""
+    drawn = hashlib.blake2b(unit, key=salt, digest_size=16).digest()
+    return int.from_bytes(drawn[:8], "big") * SLOTS >> 64, int.from_bytes(drawn[8:], "big") * SLOTS >> 64
 
 
-def arm_at(arms: list[Arm], slot: int) -> Arm:
-    """Whose share of the slots this one is in."""
-    edge = 0.0
-    for arm in arms:
-        edge += arm.weight * SLOTS / 100
-        if slot < round(edge):
-            return arm
-    return arms[-1]
+class Draw:
+    """An experiment, ready to be drawn from."""
+
+    __slots__ = ("_edges", "_first", "_keys", "_last", "_layer", "_salt", "key", "number")
+
+    def __init__(self, experiment: Experiment) -> None:
+        self.number, self.key = experiment.number, experiment.key
+        self._salt = experiment.salt.encode()
+        self._layer = f"layer {experiment.design.layer}".encode() if experiment.design.layer else b""
+        self._first, self._last = experiment.first_slot, experiment.last_slot
+        self._edges, self._keys = edges_of(experiment.design.arms), [arm.key for arm in experiment.design.arms]
+
+    def arm(self, unit: bytes) -> str:
+        """The arm by key; empty: not in the experiment."""
+        within, slot = slots_of(unit, self._salt)
+        if self._layer:
+            within, _ = slots_of(unit, self._layer)
+        return self._keys[bisect_right(self._edges, slot)] if self._first <= within < self._last else ""
 
 
-def drawn(unit: bytes, experiment: Experiment) -> str:
-    """The arm a draw gives, by key; empty: not in the experiment."""
-    if not experiment.first_slot <= slot_of(unit, experiment.layer) < experiment.last_slot:
-        return ""
-    return arm_at(experiment.design.arms, slot_of(unit, f"{experiment.salt} arm")).key
+def edges_of(arms: Sequence[Arm]) -> list[int]:
+    """Where each arm's share of the slots ends, but for the last one's."""
+    return [round(end * SLOTS / 100) for end in accumulate(arm.weight for arm in arms[:-1])]
 
 
 class Assigner:
@@ -68,6 +78,8 @@ class Assigner:
         self._keys = keys
         self._experiments = experiments
         self._held_slots = round(holdout * SLOTS / 100)
+        self._drawn_of: tuple[Experiment, ...] = ()
+        self._draws: tuple[Draw, ...] = ()
 
     @property
     def idle(self) -> bool:
@@ -82,8 +94,8 @@ class Assigner:
         if self.idle:
             return {}
         found = self._numbered(pseudonym, read_parts(kept), self._keys.epoch - 1 if earlier else self._keys.epoch)
-        keys = {each.number: each.key for each in self._experiments.running} | {HOLDOUT_NUMBER: HOLDOUT}
-        return {keys[number]: arm for number, arm in found.items() if arm}
+        arms = {draw.key: arm for draw in self._ready() if (arm := found.get(draw.number))}
+        return arms | {HOLDOUT: found[HOLDOUT_NUMBER]} if self._held_slots else arms
 
     def arm_of(self, pseudonym: bytes, parts: Parts, number: int) -> str:
         """The arm in one experiment, under the current epoch; empty for none."""
@@ -120,14 +132,20 @@ class Assigner:
         if self._held_slots:
             held = parts[HOLDOUT_NUMBER].arm if HOLDOUT_NUMBER in parts else ""
             if not held:
-                held = HELD_OUT.key if slot_of(unit, HOLDOUT) < self._held_slots else EVERYONE.key
+                held = HELD_OUT.key if slots_of(unit, b"holdout")[0] < self._held_slots else EVERYONE.key
             found[HOLDOUT_NUMBER] = held
             if held == HELD_OUT.key or only_holdout:
                 return found
-        for experiment in self._experiments.running:
-            part = parts.get(experiment.number)
-            found[experiment.number] = part.arm if part is not None else drawn(unit, experiment)
+        for draw in self._ready():
+            part = parts.get(draw.number)
+            found[draw.number] = part.arm if part is not None else draw.arm(unit)
         return found
+
+    def _ready(self) -> tuple[Draw, ...]:
+        running = self._experiments.running
+        if running is not self._drawn_of:
+            self._drawn_of, self._draws = running, tuple(Draw(each) for each in running)
+        return self._draws
 
 
 def joined(kept: bytes | None, guests: bytes | None) -> bytes | None:

@@ -49,7 +49,8 @@ class Trial:
         if not arm.changes_lists:
             return placement
         if arm.static:
-            return msgspec.structs.replace(placement, **STATIC)
+            # A list of what one has viewed or bought has nothing to show to everyone alike: it stays empty.
+            return msgspec.structs.replace(placement, **STATIC) if placement.fill else placement
         retrieve = placement.retrieve if arm.retrieve is None else tuple(arm.retrieve)
         arrange = placement.arrange if arm.arrange is None else tuple(arm.arrange)
         weights = placement.weights | arm.weights

@@ -20,6 +20,8 @@ from app.routes.answers import json_response
 from app.routes.body import read_body
 from app.routes.conditional import TOLD as IF_MATCH
 from app.routes.conditional import changed_since, if_match
+from app.routes.idempotency import TOLD as IDEMPOTENCY
+from app.routes.idempotency import Once
 from app.routes.openapi import Operation
 from store.experiments import HOLDOUT, Design, Experiment, ExperimentChanged, State
 
@@ -59,7 +61,7 @@ OPERATIONS = [
     Operation("get", "/v1/experiments", "Every experiment", answer=ExperimentsAnswer, key="marketer",
               problems=(401, 403)),
     Operation("post", "/v1/experiments", "Write an experiment down", Design, ExperimentAnswer, 201, key="marketer",
-              problems=(400, 401, 403, 409, 413, 415)),
+              headers=IDEMPOTENCY, problems=(400, 401, 403, 409, 413, 415, 422)),
     Operation("get", "/v1/experiments/{id}", "One experiment", answer=ExperimentAnswer, key="marketer",
               problems=_READ),
     Operation("put", "/v1/experiments/{id}", "Change it; of one that runs only its words", Design, ExperimentAnswer,
@@ -70,7 +72,7 @@ OPERATIONS = [
               answer=ResultsAnswer, key="marketer", problems=_READ),
     *(
         Operation("post", f"/v1/experiments/{{id}}:{action}", summary, answer=ExperimentAnswer, key="marketer",
-                  headers=IF_MATCH, problems=(401, 403, 404, 409, 412))
+                  headers=IF_MATCH, problems=(400, 401, 403, 404, 409, 412))
         for action, summary in (
             ("start", "Draw visitors from the next request on"),
             ("stop", "Draw nobody any more; what was counted stays"),
@@ -100,6 +102,7 @@ class Handlers:
         self._experiments = node.experiments
         self._options = node.config.experiments
         self._pages = lists_of_pages(node.config)
+        self._once = Once()
 
     async def all(self, request: Request) -> Response:
         require(request, "marketer")
@@ -128,7 +131,14 @@ class Handlers:
 
     async def create(self, request: Request) -> Response:
         session = require(request, "marketer")
-        design = await self._read(request)
+        body = await _body(request)
+
+        async def make() -> Response:
+            return await self._create(self._design(body), session.name)
+
+        return await self._once.answer(request, session.name, body, make)
+
+    async def _create(self, design: Design, by: str) -> Response:
         if len(self._experiments.all()) >= self._options.kept_at_most:
             raise Problem(409, "Too many experiments", f"there are {self._options.kept_at_most}; delete some")
         try:
@@ -139,14 +149,14 @@ class Handlers:
                 "There is one already",
                 f"an experiment {design.key!r} exists; take another key, or change that one",
             ) from None
-        await self._node.staff.note(session.name, "experiment created", made.key)
+        await self._node.staff.note(by, "experiment created", made.key)
         return _respond(made, 201, {"location": f"/v1/experiments/{made.key}"})
 
     async def change(self, request: Request) -> Response:
         session = require(request, "marketer")
         before = self.found(request.path_params["id"])
         _require(request, before)
-        design = await self._read(request)
+        design = self._design(await _body(request))
         if design.key != before.key:
             raise Problem(409, "Another key", "an experiment keeps its key; make a new one under the other key")
         if before.state != "draft":
@@ -220,10 +230,8 @@ class Handlers:
         except ExperimentChanged:
             raise changed_since("") from None
 
-    async def _read(self, request: Request) -> Design:
-        if request.headers.get("content-type", "").partition(";")[0].strip().lower() != "application/json":
-            raise Problem(415, "Unsupported content", "send application/json")
-        design = read_typed(_decode, await read_body(request, _BODY), "Not a valid experiment")
+    def _design(self, body: bytes) -> Design:
+        design = read_typed(_decode, body, "Not a valid experiment")
         self.check(design)
         return design
 
@@ -247,6 +255,12 @@ class Handlers:
 
 
 _decode = msgspec.json.Decoder(Design).decode
+
+
+async def _body(request: Request) -> bytes:
+    if request.headers.get("content-type", "").partition(";")[0].strip().lower() != "application/json":
+        raise Problem(415, "Unsupported content", "send application/json")
+    return await read_body(request, _BODY)
 
 
 def etag(experiment: Experiment) -> str:
