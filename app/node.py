@@ -23,6 +23,7 @@ from app.ingest.intake import Intake
 from app.ingest.meter import IngestMeter
 from app.ingest.recorder import Recorder
 from app.ingest.steps import Preparation
+from app.ingest.watch import Watches
 from app.learning.generations import Generations
 from app.learning.trainings import Trainings
 from app.metrics import Metrics
@@ -121,6 +122,8 @@ class Node:
     erasures: Erasures
     recommender: Recommender
     feeds: FeedIntake
+    watches: Watches
+    """Browsers whose events somebody watches arrive, to set the shop up."""
     started: float
     """When it was opened, epoch seconds of the wall's clock."""
     stalled: dict[str, str]
@@ -173,6 +176,7 @@ async def open_node(config: Config, config_path: Path) -> AsyncIterator[Node]:
         node.recommender = _recommender(node)
         node.experiences = _experiences(node)
         node.feeds = FeedIntake(node)
+        node.watches = Watches(config.ingest.proxies)
         failed: BaseException | None = None
         # The event writer belongs to the store: what was taken is written before the databases close.
         async with asyncio.TaskGroup() as group:

@@ -168,6 +168,8 @@ def _privacy(routes: _Routes) -> None:
 def _system(routes: _Routes) -> None:
     routes.get("/plugins", plugins.plugins, BY_NAME["plugins"].roles)
     routes.get("/setup", setup.setup, BY_NAME["setup"].roles)
+    routes.get("/setup/watch", setup.watched, BY_NAME["setup"].roles)
+    routes.post("/setup/watch", setup.begin_watch, BY_NAME["setup"].roles)
     routes.get("/audit", audit.log, BY_NAME["audit"].roles)
     routes.get("/audit/people", staff.people, Role.OPERATOR)
     routes.post("/audit/people", staff.add_person, Role.OPERATOR)

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import msgspec
 
-from app.console.asked import Answer, Asked, Page
+from app.console.asked import Answer, Asked, Go, Page
+from app.ingest import watch
 
 
 class Check(msgspec.Struct, frozen=True):
@@ -26,6 +27,26 @@ class Setup(msgspec.Struct, frozen=True):
     snippet: str
     shelf: str
     csp: str
+
+
+class Watched(msgspec.Struct, frozen=True):
+    """GET /console/setup/watch.json: the events of the browser that asks, newest first, and what they say."""
+
+    watching: bool
+    events: list[watch.Seen]
+    checks: list[watch.Check]
+
+
+async def begin_watch(asked: Asked) -> Answer:
+    """From now on, for some minutes, what this very browser sends to the shop's pages is shown to it."""
+    asked.node.watches.begin(asked.request, asked.node.clock.now())
+    return Go("/console/setup/watch")
+
+
+async def watched(asked: Asked) -> Answer:
+    seen = asked.node.watches.seen(asked.request, asked.node.clock.now())
+    data = Watched(seen is not None, (seen or [])[:50], watch.checklist(seen or []))
+    return Page("watch.html", "Check my installation", data)
 
 
 async def setup(asked: Asked) -> Answer:

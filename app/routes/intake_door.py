@@ -73,7 +73,9 @@ class IntakeDoor:
         """Returns when the batch is on disk. Raises Problem 503 where it is not, and may be tried again."""
         incoming = self._node.intake.prepare(batch, key, gpc=gpc_signal(request.headers.getlist("sec-gpc")))
         try:
-            return await self._node.intake.submit(incoming)
+            answer = await self._node.intake.submit(incoming)
+            self._node.watches.note(request, batch, answer.results, self._node.clock.now())
+            return answer
         except (QueueFull, WriterClosed, StoreFault) as error:
             raise self.later(error) from error
 
