@@ -7,7 +7,8 @@ from hypothesis import strategies as st
 from numpy.typing import NDArray
 from scipy.sparse import csr_matrix, random_array
 
-from app.learning.als import fold_in, solve_rows, train_item_vectors, unobserved_gram
+from app.learning.als import fold_in, improve_rows, solve_rows, train_item_vectors, unobserved_gram
+from store import loops
 
 
 def shop(people: int, items: int, density: float, seed: int) -> csr_matrix:
@@ -84,6 +85,32 @@ def test_the_objective_falls_with_every_iteration() -> None:
         ridge_items = ((table > 0).sum(axis=0).A1 + a * 40) @ (y**2).sum(axis=1)
         losses.append(fit + r * (ridge_people + ridge_items))
     assert losses == sorted(losses, reverse=True)
+
+
+@pytest.mark.skipif(not loops.COMPILED, reason="the compiled loops were not built: run make setup")
+def test_gradients_reach_the_optimum_of_every_row_and_threads_change_nothing() -> None:
+    table = shop(40, 30, 0.2, 5)
+    columns = np.random.default_rng(2).normal(size=(30, 6)).astype(np.float32)
+    options = {"regularization": 0.05, "unobserved_weight": 0.1}
+    exact = solve_rows(table, columns, **options)
+    found = np.zeros((40, 6), np.float32)
+    for _ in range(6):
+        before = np.abs(found - exact).max()
+        one, three = (improve_rows(table, columns, found, threads=threads, **options) for threads in (1, 3))
+        assert one.tobytes() == three.tobytes()
+        found = one
+        assert np.abs(found - exact).max() <= max(before, 1e-3)
+    assert found == pytest.approx(exact, abs=1e-3)
+
+
+def test_without_compiled_loops_the_vectors_are_about_the_same(monkeypatch: pytest.MonkeyPatch) -> None:
+    table = shop(60, 20, 0.3, 5)
+    scores = []
+    for compiled in (loops.COMPILED, False):
+        monkeypatch.setattr(loops, "COMPILED", compiled)
+        items = train_item_vectors(table, dimensions=4, iterations=10, seed=1)
+        scores.append(solve_rows(table, items, regularization=0.007, unobserved_weight=0.05) @ items.T)
+    assert np.corrcoef(scores[0].ravel(), scores[1].ravel())[0, 1] > 0.98
 
 
 def test_the_same_seed_gives_the_same_vectors_and_progress_is_told() -> None:

@@ -179,6 +179,44 @@ def test_columns_times_and_scales(items: Ints, seed: int, length: int) -> None:
     assert not loops.within(np.array([3, -1], np.int32), SIZE)
 
 
+@given(seeds, st.integers(1, 9), st.integers(0, 5), st.integers(0, 20), st.integers(20, 30))
+def test_rows_come_nearer_to_what_solves_their_systems(
+    seed: int, width: int, steps: int, first: int, stop: int
+) -> None:
+    random = np.random.default_rng(seed)
+    starts, columns, values = sparse(seed)
+    table = random.normal(size=(SIZE, width)).astype(np.float32)
+    spectrum = random.random(width).astype(np.float32)
+    found = []
+    for module in (loops.fastest, plain):
+        solved = np.random.default_rng(seed).normal(size=(len(starts) - 1, width)).astype(np.float32)
+        module.als_rows(
+            starts.astype(np.int64), columns, values, table, spectrum, solved, first, stop, 0.1, 3.0, steps
+        )  # fmt: skip
+        found.append(solved)
+    np.testing.assert_allclose(found[0], found[1], rtol=2e-3, atol=2e-3)
+
+
+def test_a_table_of_rows_that_does_not_hold_together_is_refused() -> None:
+    starts, columns = np.array([0, 2, 3]), np.array([0, 1, 5], np.int32)
+    values, table = np.ones(3, np.float32), np.ones((6, 2), np.float32)
+    spectrum, solved = np.ones(2, np.float32), np.zeros((2, 2), np.float32)
+
+    def asked(**other: object) -> None:
+        given = {"starts": starts, "columns": columns, "values": values, "table": table, "spectrum": spectrum,
+                 "solved": solved, "first": 0, "stop": 2} | other  # fmt: skip
+        loops.fastest.als_rows(*given.values(), 0.1, 1.0, 2)
+
+    asked()
+    for wrong in (
+        {"table": table[:5].copy()}, {"starts": np.array([0, 3, 2])}, {"starts": np.array([0, 2, 4])}, {"stop": 3},
+        {"first": 2, "stop": 1}, {"solved": np.zeros((1, 2), np.float32)}, {"values": np.ones(2, np.float32)},
+        {"columns": np.array([0, -1, 5], np.int32)}, {"spectrum": np.zeros(0, np.float32)},
+    ):  # fmt: skip
+        with pytest.raises((ValueError, IndexError)):
+            asked(**wrong)
+
+
 def test_wrong_numbers_and_arrays_are_refused() -> None:
     far = np.array([0, SIZE], np.int32)
     ones = np.ones(2, np.float32)

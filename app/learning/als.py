@@ -12,16 +12,20 @@ I items and P people. The product keeps only the item vectors; a shopper's vecto
 """
 
 from collections.abc import Callable, Iterator
+from concurrent.futures import ThreadPoolExecutor
+from itertools import pairwise
 
 import numpy as np
 from numpy.typing import NDArray
 from scipy.linalg.lapack import sposv
 from scipy.sparse import csr_matrix
 
+from store import loops
 from store.records import Floats, Ints
 
 # One batch of gathered vectors takes at most this many floats (16 MB), whatever the data.
 _BATCH_FLOATS = 4_000_000
+GRADIENT_STEPS = 3
 
 
 def train_item_vectors(
@@ -32,10 +36,13 @@ def train_item_vectors(
     regularization: float = 0.007,
     unobserved_weight: float = 0.05,
     seed: int,
+    threads: int = 1,
     progress: Callable[[int], None] | None = None,
 ) -> Floats:
     """Item vectors [items, dimensions] for `interactions` [people, items] whose values are weights > 0.
 
+    Where the loops are compiled, each row is brought `GRADIENT_STEPS` conjugate gradients nearer to its optimum per
+    iteration, on `threads` cores with the same bits; else it is solved, which takes some ten times as long.
     Items nobody touched get a zero vector. `progress` hears the number of finished iterations.
     Raises ValueError when there is nothing to learn from or a value is not a positive finite number.
     """
@@ -47,12 +54,67 @@ def train_item_vectors(
     by_item = csr_matrix(by_person.T)
     random = np.random.default_rng(seed)
     items = random.normal(0, 0.1 / np.sqrt(dimensions), (by_person.shape[1], dimensions)).astype(np.float32)
+    people = np.zeros((by_person.shape[0], dimensions), np.float32)
+    options = {"regularization": regularization, "unobserved_weight": unobserved_weight}
+
+    def improved(rows: csr_matrix, columns: Floats, before: Floats) -> Floats:
+        return (
+            improve_rows(rows, columns, before, threads=threads, **options)
+            if loops.COMPILED
+            else solve_rows(rows, columns, **options)
+        )
+
     for iteration in range(iterations):
-        people = solve_rows(by_person, items, regularization=regularization, unobserved_weight=unobserved_weight)
-        items = solve_rows(by_item, people, regularization=regularization, unobserved_weight=unobserved_weight)
+        people = improved(by_person, items, people)
+        items = improved(by_item, people, items)
         if progress is not None:
             progress(iteration + 1)
     return items
+
+
+def improve_rows(
+    rows: csr_matrix, columns: Floats, before: Floats, *, regularization: float, unobserved_weight: float, threads: int
+) -> Floats:
+    """Vectors [rows, d] nearer to their optimum than those of `before`, given the vectors [columns, d]."""
+    return nearer(
+        rows, columns, before, everywhere=unobserved_weight, ridge=regularization,
+        unobserved=unobserved_weight * columns.shape[0], threads=threads,
+    )  # fmt: skip
+
+
+def nearer(
+    rows: csr_matrix, columns: Floats, before: Floats, *, everywhere: float, ridge: float, unobserved: float,
+    threads: int = 1,
+) -> Floats:  # fmt: skip
+    """A few preconditioned conjugate gradients for every row (Takács, Pilászy & Tikk, RecSys 2011), in the eigenbasis
+    in which what is the same for everybody, `everywhere` times the columns' Gram matrix, is diagonal.
+
+    The ridge of a row with n entries is `ridge` (n + `unobserved`).
+    """
+    gram = columns.T.astype(np.float64) @ columns.astype(np.float64)
+    spectrum, basis = np.linalg.eigh(gram)
+    turn = basis.astype(np.float32)
+    table, found = (np.ascontiguousarray(vectors @ turn, np.float32) for vectors in (columns, before))
+    starts = rows.indptr.astype(np.int64)
+    found[starts[1:] == starts[:-1]] = 0
+    shared = (everywhere * np.maximum(spectrum, 0)).astype(np.float32)
+
+    def part(first: int, stop: int) -> None:
+        loops.als_rows(
+            starts, rows.indices, rows.data, table, shared, found, first, stop, ridge, unobserved, GRADIENT_STEPS
+        )
+
+    with ThreadPoolExecutor(threads) as pool:
+        for done in [pool.submit(part, *piece) for piece in _pieces(starts, threads * 4)]:
+            done.result()
+    return (found @ turn.T).astype(np.float32, copy=False)
+
+
+def _pieces(starts: NDArray[np.int64], pieces: int) -> list[tuple[int, int]]:
+    """Ranges of rows with about as many entries each."""
+    goals = np.linspace(0, starts[-1], pieces + 1)[1:-1]
+    cuts = [0, *np.searchsorted(starts, goals).tolist(), len(starts) - 1]
+    return [(first, stop) for first, stop in pairwise(cuts) if first < stop]
 
 
 def solve_rows(rows: csr_matrix, columns: Floats, *, regularization: float, unobserved_weight: float) -> Floats:

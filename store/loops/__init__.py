@@ -17,6 +17,7 @@ except ImportError:  # not built: slower, and the same answers
 COMPILED = fastest is not plain
 """Whether the compiled loops are used."""
 
+als_rows = fastest.als_rows
 any_of = fastest.any_of
 best_places = fastest.best_places
 faded = fastest.faded
@@ -38,6 +39,7 @@ within = fastest.within
 
 __all__ = [
     "COMPILED",
+    "als_rows",
     "any_of",
     "best_places",
     "faded",

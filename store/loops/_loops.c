@@ -932,13 +932,125 @@ static PyObject *walk(PyObject *self, PyObject *const *args, Py_ssize_t given) {
 
 /* ---- the module */
 
+/* ---- rows of alternating least squares, by conjugate gradients (app/learning/als.py) */
+
+#if defined(__x86_64__) && defined(__GLIBC__) && !defined(__clang__)
+/* Chosen when the program starts, by what its processor has: still one portable build. */
+#define WIDE __attribute__((target_clones("arch=x86-64-v4", "arch=x86-64-v3", "default"), optimize("fast-math")))
+#else
+#define WIDE
+#endif
+
+#define KEPT_ROWS 2048 /* so many rows of a table are copied beside each other; the others are read where they lie */
+
+typedef struct {
+    const i64 *starts;
+    const i32 *columns;
+    const float *values, *table, *spectrum;
+    float *solved;
+    i64 width, steps;
+    double ridge, unobserved;
+} System;
+
+/* `sum` += sum of coefficients times rows; with `residual`, coefficients are value * (1 - row.x), else value * (row.x) */
+WIDE static void als_row(const System *system, i64 row, float *room) {
+    i64 width = system->width, first = system->starts[row], count = system->starts[row + 1] - first;
+    float *restrict x = system->solved + row * width;
+    float *restrict r = room, *restrict p = room + width, *restrict ap = room + 2 * width;
+    float *restrict diagonal = room + 3 * width, *restrict inverse = room + 4 * width;
+    float *restrict near = room + 5 * width;
+    float ridge = (float)(system->ridge * ((double)count + system->unobserved));
+    for (i64 j = 0; j < width; j++) {
+        diagonal[j] = system->spectrum[j] + ridge;
+        r[j] = -diagonal[j] * x[j];
+        inverse[j] = diagonal[j];
+    }
+    for (i64 at = 0; at < count; at++) {
+        const float *restrict from = system->table + (i64)system->columns[first + at] * width;
+        if (at + 8 < count)
+            for (i64 part = 0; part < width; part += 16)
+                __builtin_prefetch(system->table + (i64)system->columns[first + at + 8] * width + part);
+        float value = system->values[first + at], dot = 0;
+        for (i64 j = 0; j < width; j++) dot += from[j] * x[j];
+        float coefficient = value * (1 - dot);
+        if (at < KEPT_ROWS) memcpy(near + at * width, from, sizeof(float) * (size_t)width);
+        for (i64 j = 0; j < width; j++) {
+            r[j] += coefficient * from[j];
+            inverse[j] += value * from[j] * from[j];
+        }
+    }
+    float rz = 0;
+    for (i64 j = 0; j < width; j++) {
+        inverse[j] = 1 / inverse[j];
+        p[j] = inverse[j] * r[j];
+        rz += r[j] * p[j];
+    }
+    for (i64 step = 0; step < system->steps && rz > 1e-20f; step++) {
+        for (i64 j = 0; j < width; j++) ap[j] = diagonal[j] * p[j];
+        for (i64 at = 0; at < count; at++) {
+            const float *restrict from =
+                at < KEPT_ROWS ? near + at * width : system->table + (i64)system->columns[first + at] * width;
+            float dot = 0;
+            for (i64 j = 0; j < width; j++) dot += from[j] * p[j];
+            dot *= system->values[first + at];
+            for (i64 j = 0; j < width; j++) ap[j] += dot * from[j];
+        }
+        float pap = 0;
+        for (i64 j = 0; j < width; j++) pap += p[j] * ap[j];
+        float alpha = rz / pap, next = 0;
+        for (i64 j = 0; j < width; j++) {
+            x[j] += alpha * p[j];
+            r[j] -= alpha * ap[j];
+            next += r[j] * r[j] * inverse[j];
+        }
+        float beta = next / rz;
+        rz = next;
+        for (i64 j = 0; j < width; j++) p[j] = inverse[j] * r[j] + beta * p[j];
+    }
+}
+
+/* als_rows(starts, columns, values, table, spectrum, solved, first, stop, ridge, unobserved, steps); lets other threads run */
+static PyObject *als_rows(PyObject *self, PyObject *const *args, Py_ssize_t given) {
+    NEED(11);
+    TAKE(starts, const i64, 'q', 0, 0);
+    TAKE(columns, const i32, 'i', 0, 1);
+    TAKE(values, const float, 'f', 0, 2);
+    TAKE(table, const float, 'f', 0, 3);
+    TAKE(spectrum, const float, 'f', 0, 4);
+    TAKE(solved, float, 'f', 1, 5);
+    i64 first = PyLong_AsLongLong(args[6]), stop = PyLong_AsLongLong(args[7]);
+    double ridge = PyFloat_AsDouble(args[8]), unobserved = PyFloat_AsDouble(args[9]);
+    i64 steps = PyLong_AsLongLong(args[10]), width = spectrum_length, longest = 0;
+    if (PyErr_Occurred()) goto failed;
+    FIT(width > 0 && table_length % width == 0 && solved_length == (starts_length - 1) * width,
+        "the table, the spectrum and the results do not fit");
+    FIT(columns_length == values_length, "one value per column is needed");
+    FIT(first >= 0 && first <= stop && stop < starts_length, "rows outside of the table");
+    for (i64 row = first; row < stop; row++) {
+        FIT(starts[row] >= 0 && starts[row] <= starts[row + 1] && starts[row + 1] <= columns_length,
+            "a row ends before it begins");
+        i64 count = starts[row + 1] - starts[row];
+        if (count > longest) longest = count;
+    }
+    if (first < stop)
+        for (i64 at = starts[first]; at < starts[stop]; at++) BOUND(columns[at], table_length / width);
+    SCRATCH(float, room, (5 + (longest < KEPT_ROWS ? longest : KEPT_ROWS)) * width);
+    System system = {starts, columns, values, table, spectrum, solved, width, steps, ridge, unobserved};
+    PyThreadState *state = PyEval_SaveThread();
+    for (i64 row = first; row < stop; row++)
+        if (starts[row] < starts[row + 1]) als_row(&system, row, room);
+    PyEval_RestoreThread(state);
+    answer = Py_NewRef(Py_None);
+    END;
+}
+
 #define LOOP(name) {#name, (PyCFunction)(void (*)(void))name, METH_FASTCALL, NULL}
 
 static PyMethodDef methods[] = {
     LOOP(reach), LOOP(followed), LOOP(summed_best), LOOP(spread), LOOP(strongest), LOOP(products), LOOP(folded), LOOP(in_turns), LOOP(those_allowed),
     LOOP(best_places), LOOP(shares), LOOP(weighed), LOOP(fondness), LOOP(went_on), LOOP(rows), LOOP(scaled),
     LOOP(faded), LOOP(any_of), LOOP(within),
-    LOOP(upper_links), LOOP(walk),
+    LOOP(upper_links), LOOP(walk), LOOP(als_rows),
     {NULL, NULL, 0, NULL},
 };
 

@@ -132,3 +132,6 @@ def faded(times: NDArray[np.float64], items: Ints, now: float, half_life: float)
 
 any_of = _loops.any_of
 within = _loops.within
+
+
+als_rows = _loops.als_rows
