@@ -20,6 +20,8 @@ class RuleVersion:
     note: str
     copy_of: int
     """The version that was rolled back to; 0 for one written anew."""
+    rules: int
+    """How many; -1 where it cannot be read."""
 
 
 @dataclass(frozen=True)
@@ -60,8 +62,9 @@ class RuleStore:
         return int(number)
 
     async def versions(self, limit: int) -> list[RuleVersion]:
-        """The newest first."""
-        rows = await self._database.fetch(f"{_SELECT} ORDER BY number DESC LIMIT ?", (limit,))
+        """The newest first, without their bodies."""
+        select = _SELECT.replace("body,", "x'',", 1)
+        rows = await self._database.fetch(f"{select} ORDER BY number DESC LIMIT ?", (limit,))
         return [RuleVersion(*row) for row in rows]
 
     async def draft(self) -> Draft:
@@ -86,7 +89,7 @@ class RuleStore:
         return made
 
     async def publish(
-        self, body: bytes, *, revision: int, author: str, now: float, note: str, copy_of: int = 0,
+        self, body: bytes, *, revision: int, author: str, now: float, note: str, count: int = -1, copy_of: int = 0,
         draft: bytes | None = None, keep: int = 200,
     ) -> RuleVersion:  # fmt: skip
         """A new version in force, and the draft as given (None: as the version). The oldest versions beyond `keep` go.
@@ -98,7 +101,7 @@ class RuleStore:
             if _revision(connection) != revision:
                 raise DraftChanged
             (latest,) = connection.execute("SELECT coalesce(max(number), 0) FROM rule_versions").fetchone()
-            made = RuleVersion(latest + 1, body, author, int(now), note, copy_of)
+            made = RuleVersion(latest + 1, body, author, int(now), note, copy_of, count)
             connection.execute(
                 "INSERT INTO rule_versions(number, body, author, at, note, copy_of) VALUES (?, ?, ?, ?, ?, ?)",
                 (made.number, made.body, made.author, made.at, made.note, made.copy_of),
@@ -153,7 +156,8 @@ class RuleStore:
         return RuleVersion(*rows[0]) if rows else None
 
 
-_SELECT = "SELECT number, body, author, at, note, copy_of FROM rule_versions"
+_COUNT = "CASE WHEN json_valid(CAST(body AS TEXT)) THEN json_array_length(CAST(body AS TEXT)) ELSE -1 END"
+_SELECT = f"SELECT number, body, author, at, note, copy_of, {_COUNT} FROM rule_versions"
 
 
 def _revision(connection: Connection) -> int:

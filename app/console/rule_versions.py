@@ -5,13 +5,13 @@ from __future__ import annotations
 import msgspec
 
 from app.console.asked import Answer, Asked, Go, Notice, Page, Undo
-from app.console.rule_desk import RuleDesk, readable
+from app.console.rule_desk import RuleDesk
 from app.console.rule_words import change_words, condition_words, consequence_words
 from app.console.rules import RULES, revision
 from app.problem import Problem
 from app.routes.rules import as_problems
 from app.rules.analysis import Conflict, Starving
-from app.rules.book import Unreadable, name_of, number_of
+from app.rules.book import name_of, number_of
 from app.rules.diff import Diff, diff
 
 VERSIONS = f"{RULES}/versions"
@@ -128,19 +128,13 @@ class VersionScreen:
         return Go(RULES, Notice(told, undo=Undo(f"{VERSIONS}/{before}", {"do": "rollback"}, f"Back to {before}")))
 
     async def _lines(self) -> list[VersionLine]:
-        lines = []
-        for each in await self._desk.versions():
-            try:
-                count = len(readable(each))
-            except Unreadable:
-                count = -1
-            lines.append(
-                VersionLine(
-                    version=name_of(each.number), author=each.author, at=each.at, note=each.note,
-                    copy_of=name_of(each.copy_of), rules=count, in_force=each.number == self._desk.book.number,
-                )
-            )  # fmt: skip
-        return lines
+        return [
+            VersionLine(
+                version=name_of(each.number), author=each.author, at=each.at, note=each.note,
+                copy_of=name_of(each.copy_of), rules=each.rules, in_force=each.number == self._desk.book.number,
+            )
+            for each in await self._desk.versions()
+        ]  # fmt: skip
 
 
 def _words() -> dict[str, object]:

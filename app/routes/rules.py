@@ -368,10 +368,6 @@ def _readable(version: RuleVersion) -> list[Rule]:
 
 
 def _version_told(version: RuleVersion) -> VersionTold:
-    try:
-        count = len(read_rules(version.body))
-    except (msgspec.DecodeError, UnicodeDecodeError):
-        count = -1
     return VersionTold(
-        name_of(version.number), version.author, version.at, version.note, name_of(version.copy_of), count
+        name_of(version.number), version.author, version.at, version.note, name_of(version.copy_of), version.rules
     )

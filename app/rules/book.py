@@ -193,8 +193,8 @@ class RuleBook:
         keep = self._rules.options.versions_kept
         try:
             made = await self.store.publish(
-                rules_json(rules), revision=revision, author=author, now=now, note=note, copy_of=copy_of, draft=draft,
-                keep=keep,
+                rules_json(rules), revision=revision, author=author, now=now, note=note, count=len(rules),
+                copy_of=copy_of, draft=draft, keep=keep,
             )  # fmt: skip
         except DraftChanged:
             raise RuleChanged(etag_of((await self.store.draft()).revision)) from None

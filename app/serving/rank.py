@@ -112,8 +112,9 @@ def _choose(
     arranged = plugins.arrange(ranked, context, placement.arrange, steps=ranking.arranged)
     if context.rules.placed:  # before the list is cut: what is pinned behind its end does not slip into it
         arranged = arranged.take(_held(plugins, ranked.select(arranged), context))
-    others = [items for name, items in ranking.proposals.items() if name != RULES_FIRST]
-    arranged = arranged.compress(wanted(ranked.items.take(arranged), others, context, ranking.proposals))
+    if RULES_FIRST in ranking.proposals:
+        others = [items for name, items in ranking.proposals.items() if name != RULES_FIRST]
+        arranged = arranged.compress(wanted(ranked.items.take(arranged), others, context, ranking.proposals))
     chosen = order.take(arranged[: context.limit])
     ranking.items = kept.items.take(chosen)
     ranking.parts = dict(zip(parts, loops.shares(list(parts.values()), chosen), strict=True))
