@@ -224,6 +224,22 @@ async def test_a_persona_is_made_up_chosen_and_removed(console: Console) -> None
         assert [each["id"] for each in (await client.get(f"{here}.json")).json()["personas"]] == ["hiker"]
 
 
+async def test_why_tells_the_rules_that_held_and_what_became_of_every_pin(console: Console) -> None:
+    async with console.browser("marketer") as client:
+        await fill_in(client, NEW, NEW, **BOOST)
+        await fill_in(client, NEW, NEW, name="No red", do="filter", by="match", match='not category == "shoes/red"',
+                      enabled="yes")  # fmt: skip
+        await fill_in(client, NEW, NEW, name="Gone", do="pin", by="items", items="NONE", enabled="yes")
+        await publish(client)
+        told = (await client.post("/v1/recommendations", json={"requests": [{"placement": "home"}]})).json()
+        page = await client.get(f"/console/why/{told['results'][0]['request_id']}")
+    assert page.status_code == 200
+    assert "hides 4 products" in page.text
+    assert re.search(r"Green first.*boost.*S1", page.text, re.S)
+    assert "the catalogue does not know it" in page.text
+    assert "Allowed then" in page.text
+
+
 async def test_a_product_says_which_rules_touch_it(console: Console) -> None:
     async with console.browser("marketer") as client:
         await fill_in(client, NEW, NEW, **BOOST)

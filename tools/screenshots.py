@@ -1,6 +1,7 @@
 """Takes the README's pictures: visits the running demo shop as a shopper would and photographs what she sees.
 
-`make screenshots` starts the demo itself; `ARGS=http://127.0.0.1:8787` photographs one that is running already.
+`make screenshots` starts the demo itself, and photographs every screen of the console too (docs/screenshots/console,
+not kept in the repository). `ARGS=http://127.0.0.1:8787` photographs a shop that is running already.
 """
 
 import os
@@ -15,6 +16,8 @@ from typing import Literal
 
 from playwright.sync_api import Browser, Page, sync_playwright
 
+from tools.console_pictures import photograph as photograph_console
+
 ROOT = Path(__file__).parent.parent
 PICTURES = ROOT / "docs" / "screenshots"
 CHROMIUM = "/usr/bin/chromium"
@@ -27,9 +30,10 @@ Scheme = Literal["light", "dark"]
 
 
 @contextmanager
-def running_demo() -> Iterator[str]:
-    """Address of a demo that runs until the block ends."""
-    command = [str(Path(sys.executable).parent / "personalize"), "demo"]
+def running_demo() -> Iterator[tuple[str, str]]:
+    """Address of a demo that runs until the block ends, and the password of its `admin`."""
+    folder = Path(os.environ.get("DEMO_DATA", "demo-data"))
+    command = [str(Path(sys.executable).parent / "personalize"), "demo", "--data", str(folder)]
     process = subprocess.Popen(
         command, cwd=ROOT, stdout=subprocess.PIPE, text=True, env=os.environ | {"DEMO_PORT": "0"}
     )
@@ -37,13 +41,20 @@ def running_demo() -> Iterator[str]:
     try:
         for line in process.stdout:
             if address := re.search(r"http://[\w.]+:\d+", line):
-                yield address.group()
+                yield address.group(), new_password(folder)
                 return
         raise SystemExit("personalize demo ended without printing an address")
     finally:
         process.send_signal(signal.SIGTERM)
         process.stdout.close()
         process.wait()
+
+
+def new_password(folder: Path) -> str:
+    """A new password for the demo's `admin`: the one of the first start was shown only then."""
+    command = [str(Path(sys.executable).parent / "personalize"), "-c", str(folder / "personalize.toml"), "users"]
+    told = subprocess.run([*command, "password", "admin"], cwd=ROOT, check=True, capture_output=True, text=True)
+    return told.stdout.strip().split()[-1]
 
 
 def settle(page: Page) -> None:
@@ -84,7 +95,7 @@ def photograph(browser: Browser, address: str, width: int, scheme: Scheme) -> No
     context.close()
 
 
-def take_pictures(address: str) -> None:
+def take_pictures(address: str, password: str = "") -> None:
     PICTURES.mkdir(parents=True, exist_ok=True)
     schemes: list[Scheme] = ["light", "dark"]
     with sync_playwright() as playwright:
@@ -92,8 +103,10 @@ def take_pictures(address: str) -> None:
         for width in HEIGHTS:
             for scheme in schemes:
                 photograph(browser, address, width, scheme)
+        if password:
+            photograph_console(browser, address, password)
         browser.close()
-    for picture in sorted(PICTURES.glob("*.png")):
+    for picture in sorted(PICTURES.rglob("*.png")):
         print(f"{picture.relative_to(ROOT)}  {picture.stat().st_size // 1000} KB")
 
 
@@ -101,5 +114,5 @@ if __name__ == "__main__":
     if len(sys.argv) > 1:
         take_pictures(sys.argv[1].rstrip("/"))
     else:
-        with running_demo() as started:
-            take_pictures(started)
+        with running_demo() as (started, admin):
+            take_pictures(started, admin)

@@ -56,12 +56,12 @@ class RuleEditor:
         """Save, or look at what it would do."""
         filled = filled_as(asked.form)
         rule_id = "" if "id" not in asked.request.path_params else asked.path("id")
-        rule, errors = rule_from(filled, rule_id)
-        filled = Filled(filled.values, errors)
         kept = None
         if rule_id:
             with as_problems():
                 kept = await self._desk.book.rule(rule_id)
+        rule, errors = rule_from(filled, rule_id, kept)
+        filled = Filled(filled.values, errors)
         if asked.form.get("do_what") == "preview":
             return await self._page(asked, filled, kept, rule, status=200)
         if rule is None:

@@ -69,10 +69,11 @@ def filled_as(form: Form) -> Filled:
     return Filled({**values, "do": values["do"] or "boost", "by": values["by"] or "match"})
 
 
-def rule_from(filled: Filled, rule_id: str) -> tuple[Rule | None, dict[str, str]]:
-    """The rule, or what is wrong with which field."""
+def rule_from(filled: Filled, rule_id: str, before: Rule | None = None) -> tuple[Rule | None, dict[str, str]]:
+    """The rule, or what is wrong with which field. What the form has no field for stays as it was `before`."""
     values, errors = filled.values, dict[str, str]()
-    when: dict[str, Any] = {name: values[name] for name in TICKED}
+    when: dict[str, Any] = msgspec.to_builtins(before.when) if before else {}
+    when |= {name: values[name] for name in TICKED}
     when |= {name: _listed(values[name]) for name in LISTS if name not in TICKED}
     when |= {name: values[name] for name in TEXTS}
     when["exact"] = values["exact"] and bool(when["queries"])
@@ -83,7 +84,7 @@ def rule_from(filled: Filled, rule_id: str) -> tuple[Rule | None, dict[str, str]
         if not (sign and experiment.strip() and arm.strip()):
             errors["arms"] = f"'{line}': write experiment=arm, one a line"
         when["arms"][experiment.strip()] = arm.strip()
-    when["schedule"] = {name: values[name] for name in ("starts", "ends", "days", "hours")}
+    when["schedule"] = when.get("schedule", {}) | {name: values[name] for name in ("starts", "ends", "days", "hours")}
     do = values["do"]
     then: dict[str, Any] = {"do": do, values["by"]: values["match"] if values["by"] == "match" else
                             _listed(values["items"])}  # fmt: skip
