@@ -8,6 +8,8 @@ import click
 
 from app.cli import fail
 
+_FILE = click.Path(path_type=Path)
+
 
 @click.command()
 @click.option(
@@ -18,16 +20,47 @@ from app.cli import fail
     help="Folder of the data sets.",
 )
 @click.option("--output", type=click.Path(path_type=Path), default=Path("quality.json"), show_default=True)
-@click.option("--only", type=click.Choice(["shop", "sessions"]), default=None, help="One protocol alone.")
+@click.option(
+    "--only", type=click.Choice(["shop", "interactions", "sessions"]), default=None, help="One protocol alone."
+)
 @click.option("--validate", is_flag=True, help="The month before the test: what settings are chosen on.")
-def command(data: Path, output: Path, only: str | None, validate: bool) -> None:
-    """Measure recommendations and search on real data; exit code 1 below a floor."""
-    from app.quality.run import run
+@click.option(
+    "--interactions",
+    type=(_FILE, _FILE),
+    default=None,
+    metavar="TRAIN TEST",
+    help="Your own files, a line is `user item item …`: Recall@20 and NDCG@20.",
+)
+@click.option(
+    "--sessions",
+    type=(_FILE, _FILE),
+    default=None,
+    metavar="TRAIN TEST",
+    help="Your own files, tab-separated SessionId, ItemId, Time: HR@20 and MRR@20.",
+)
+def command(
+    data: Path, output: Path, only: str | None, validate: bool,
+    interactions: tuple[Path, Path] | None, sessions: tuple[Path, Path] | None,
+) -> None:  # fmt: skip
+    """Measure recommendations and search on real data; exit code 1 below a floor.
+
+    With files of your own the same protocols run on them, with what ships and what is chosen on a slice of TRAIN.
+    """
+    from app.quality.files import FileUnreadable
+    from app.quality.run import run, run_interactions, run_sessions
     from app.quality.scratch import QualityFailed
 
+    if interactions and sessions:
+        fail("--interactions and --sessions: one at a time")
     try:
+        if interactions:
+            run_interactions(*interactions, output, click.echo)
+            return
+        if sessions:
+            run_sessions(*sessions, output, click.echo)
+            return
         passed = run(data, output, click.echo, only or "", validate=validate)
-    except QualityFailed as failed:
+    except (QualityFailed, FileUnreadable) as failed:
         fail(str(failed))
     if not passed:
         fail("a floor does not hold")

@@ -205,6 +205,12 @@ class TrainingOptions(msgspec.Struct, frozen=True):
     regularization: Annotated[float, Meta(gt=0)] = 0.007
     unobserved_weight: Annotated[float, Meta(gt=0)] = 0.05
     neighbours_per_item: Positive = 100
+    choose_by: Annotated[int, Meta(ge=0)] = 2_000
+    """With `learned = "exact"`, how neighbours and item vectors are learned is chosen by what the last interactions of
+    so many people would have been foretold by (app/learning/choice.py); 0: as configured."""
+    dense_below: Annotated[int, Meta(ge=0, le=40_000)] = 15_000
+    """Catalogues smaller than this may get their neighbours from a regression over all items (EASE): 4 bytes times the
+    square of the items of memory while training."""
     content_dimensions: Annotated[int, Meta(ge=8, le=256)] = 64
     sessions_per_item: Positive = 1500
     engine: str = "process_pool"

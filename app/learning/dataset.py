@@ -81,6 +81,13 @@ class Dataset:
         matrix.data[:] = 1
         return matrix
 
+    def first_met(self) -> NDArray[np.int64]:
+        """When each pair of `touched` first met, in the order of its entries, epoch seconds."""
+        keys = self.person.astype(np.int64) * self.items + self.item
+        _, first = np.unique(keys, return_index=True)  # rows are in time order
+        met: NDArray[np.int64] = self.at[first]
+        return met
+
     def baskets(self) -> csr_matrix:
         """Orders × items, ones, [orders, items]."""
         rows = self.basket >= 0

@@ -6,6 +6,7 @@ from collections.abc import Mapping
 from functools import cached_property
 from typing import Any
 
+import msgspec
 import numpy as np
 from scipy.sparse import csr_matrix
 
@@ -16,7 +17,7 @@ from app.learning.membership import NOBODY
 from app.learning.neighbours import score_history
 from app.learning.person_statistics import Ridge, shared_part, solved_alone
 from app.learning.segment_step import membership
-from app.learning.sessions import SessionIndex
+from app.learning.sessions import SessionIndex, SessionSettings
 from plugins.contract import NO_FLOATS, NO_ITEMS, Floats, Ints
 from store import loops
 from store.catalogue import Catalogue
@@ -53,7 +54,9 @@ class LearnedModel:
         self._selling_now = _by_region("selling_now", arrays)
         self._trending = _by_region("trending", arrays)
         self._taste_index = _index(stored, "taste", self.item_vectors)
-        self._sessions = SessionIndex(_part("sessions.", arrays)) if "sessions.items" in arrays else None
+        self._sessions = (
+            SessionIndex(_part("sessions.", arrays), _compared(card)) if "sessions.items" in arrays else None
+        )
         self._membership = membership(card, dict(arrays), config.training.segment_share)
         self.segment_list: list[dict[str, Any]] = card.get("segments", []) if self._membership else []
         """Key, name, people, items and distinguishing terms of every segment."""
@@ -188,6 +191,11 @@ def _finite(array: Array) -> bool:
     """In pieces, so that no answer waits for a pass over a whole matrix and the memory it would take."""
     flat = array.reshape(-1)
     return all(np.isfinite(flat[start : start + AT_ONCE]).all() for start in range(0, len(flat), AT_ONCE))
+
+
+def _compared(card: Mapping[str, Any]) -> SessionSettings:
+    """How visits are compared: as the training chose, or as it ships."""
+    return msgspec.convert(card.get("sessions", {}).get("settings", {}), SessionSettings)
 
 
 def _part(prefix: str, arrays: Mapping[str, Array]) -> dict[str, Array]:

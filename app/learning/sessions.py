@@ -37,9 +37,16 @@ class SessionSettings:
     idf_weight: float = 1.0
     age_days: float = 30.0
     distance: float = 2.0
+    revisits: float = 1.0
+    """Factor on what the visit has been to before: some shops are compared in, others walked through."""
+    repeat: float = 0.0
+    """What the current item itself counts, as a share of the best of the others; 0: it is not offered again."""
 
 
 STANDARD = SessionSettings()
+
+_BEYOND = 50
+"""So far behind the list stands what a visit has been to, where that may move up."""
 
 
 def build_session_index(
@@ -93,6 +100,8 @@ class SessionIndex:
         self._factor: Floats = 1 + np.float32(settings.idf_weight) * idf
         longest = int(np.diff(starts).max(initial=0)) + 1
         self._nearness: Floats = np.exp(-np.arange(longest) / settings.distance).astype(np.float32)
+        self.items = len(idf)
+        self._settings = settings
         self._bounds = (settings.last_items, settings.recent_sessions, settings.neighbours)
         # Memory of sparse sets (plugins/board.py), of sessions and of items.
         self._slots: tuple[Ints, Ints] = (np.zeros(len(age), np.int32), np.zeros(len(idf), np.int32))
@@ -100,15 +109,31 @@ class SessionIndex:
     def scores(self, visit: Sequence[int] | Ints, limit: int) -> tuple[Ints, Floats]:
         """The best `limit` items and their scores, best first, for item numbers of a visit, most recent last.
 
-        The most recent item itself is never among them. Items the index does not know count as a step in the visit
-        and nothing else. An empty visit gives nothing.
+        The most recent item itself is among them only where `repeat` is above 0. Items the index does not know count
+        as a step in the visit and nothing else. An empty visit gives nothing.
         """
         if not len(visit):
             return _NOTHING
-        return loops.went_on(
-            np.asarray(visit, np.int32), self._postings, self._past, self._nearness, self._factor, self._slots,
-            self._bounds, limit,
+        visit = np.asarray(visit, np.int32)
+        plain = self._settings.revisits == 1 and not self._settings.repeat
+        found = loops.went_on(
+            visit, self._postings, self._past, self._nearness, self._factor, self._slots, self._bounds,
+            limit if plain else limit + _BEYOND,
         )  # fmt: skip
+        return found if plain else self._again(visit, *found, limit)
+
+    def _again(self, visit: Ints, items: Ints, scores: Floats, limit: int) -> tuple[Ints, Floats]:
+        """Weigh anew what the visit has been to: what it is at, and what it was at before."""
+        if not len(items):
+            alone = slice(-1, None) if self._settings.repeat else slice(0)
+            return visit[alone], np.ones(len(visit[alone]), np.float32)
+        been = np.isin(items, visit)
+        scores = np.where(been, scores * np.float32(self._settings.revisits), scores)
+        if self._settings.repeat:
+            best = np.float32(self._settings.repeat) * scores.max()
+            items, scores = np.append(items, visit[-1]), np.append(scores, best)
+        order = np.argsort(-scores, kind="stable")[:limit]
+        return items.take(order), scores.take(order)
 
 
 def _last_click_of_each_item(

@@ -6,7 +6,7 @@ import fcntl
 import os
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass, field
+from dataclasses import asdict, dataclass, field
 from datetime import UTC, datetime
 from pathlib import Path
 from time import perf_counter
@@ -19,19 +19,22 @@ from app.config import Config
 from app.learning import als, content, popularity
 from app.learning.artefacts import check_paid
 from app.learning.card import facts
+from app.learning.choice import Choice, Taste, choose
 from app.learning.dataset import Dataset
 from app.learning.engine import open_engine
 from app.learning.gate import published, settle
 from app.learning.held_out import Case, hold_out
 from app.learning.indexed import index
 from app.learning.memory import RELEASED_FILE, Memory, ledger_lost, recall
-from app.learning.neighbours import item_neighbours
+from app.learning.neighbours import Filter, item_neighbours
 from app.learning.pin import pin
 from app.learning.private import STEPS as PRIVATE_STEPS
 from app.learning.read import read_dataset, read_window, time_of
+from app.learning.regression import most_dense
 from app.learning.release import Door, open_door
 from app.learning.runs import RunLog, recorded, running
 from app.learning.segment_step import learn_segments
+from app.learning.session_choice import choose_sessions
 from app.learning.sessions import build_session_index
 from app.learning.shown import smoothed
 from plugins.engine import InProcess, TrainingEngine
@@ -79,11 +82,18 @@ class Draft:
     """Through which everything passes that is learned across people; None where nothing is."""
     memory: Memory = field(default_factory=Memory)
     """What was released before, in "dp"."""
+    choice: Choice = field(init=False)
+    """How neighbours and vectors are learned: as configured, until it is chosen."""
     engine: TrainingEngine = field(default_factory=InProcess)
     """What computes sums over people."""
     arrays: dict[str, NDArray[Any]] = field(default_factory=dict)
     files: dict[str, Callable[[Path], None]] = field(default_factory=dict)
     card: dict[str, Any] = field(default_factory=dict)
+
+    def __post_init__(self) -> None:
+        options = self.config.training
+        taste = Taste(options.regularization, options.unobserved_weight)
+        self.choice = Choice(filter=Filter(), keep=options.neighbours_per_item, taste=taste)
 
 
 def train(config: Config, config_path: Path, progress: Progress, by: str = "shell") -> dict[str, Any]:
@@ -165,6 +175,7 @@ def steps_of(config: Config, dataset: Dataset) -> list[tuple[str, Callable[[Draf
         steps += PRIVATE_STEPS
     if config.privacy.learned == "exact" and len(dataset):
         steps += [
+            ("choosing", learn_choice),
             ("popularity", learn_popularity),
             ("item neighbours", learn_neighbours),
             ("bought together", learn_together),
@@ -210,9 +221,23 @@ def learn_popularity(draft: Draft) -> None:
         )
 
 
+def learn_choice(draft: Draft) -> None:
+    """How to learn neighbours, vectors and visits: what would have foretold the last interactions of a few people."""
+    options, data = draft.config.training, draft.dataset
+    draft.choice = choose(
+        data.interactions(draft.now, options.half_life_days),
+        data.first_met(),
+        start=draft.choice,
+        dimensions=options.dimensions,
+        dense_below=min(options.dense_below, most_dense(options.memory_mb)),
+        most=options.choose_by,
+        seed=options.seed,
+    )
+    draft.card["choice"] = draft.choice.card()
+
+
 def learn_neighbours(draft: Draft) -> None:
-    keep = draft.config.training.neighbours_per_item
-    draft.arrays |= matrix_arrays("neighbours", item_neighbours(draft.dataset.touched(), keep=keep))
+    draft.arrays |= matrix_arrays("neighbours", draft.choice.neighbours(draft.dataset.touched()))
 
 
 def learn_together(draft: Draft) -> None:
@@ -226,13 +251,12 @@ def learn_sessions(draft: Draft) -> None:
     data = draft.dataset
     rows = data.visit >= 0
     if rows.any():
-        index = build_session_index(
-            data.visit[rows].astype(np.int64),
-            data.item[rows],
-            data.at[rows].astype(np.float64),
-            items=data.items,
-            sessions_per_item=draft.config.training.sessions_per_item,
-        )
+        clicks = data.visit[rows].astype(np.int64), data.item[rows], data.at[rows].astype(np.float64)
+        options = draft.config.training
+        items, most = data.items, options.sessions_per_item
+        chosen = choose_sessions(*clicks, items=items, sessions_per_item=most, most=options.choose_by)
+        draft.card["sessions"] = asdict(chosen)
+        index = build_session_index(*clicks, items=items, sessions_per_item=most)
         draft.arrays |= {f"sessions.{name}": array for name, array in index.items()}
 
 
@@ -248,14 +272,14 @@ def learn_vectors(draft: Draft) -> None:
         draft.dataset.interactions(draft.now, options.half_life_days),
         dimensions=options.dimensions,
         iterations=options.iterations,
-        regularization=options.regularization,
-        unobserved_weight=options.unobserved_weight,
+        regularization=draft.choice.taste.regularization,
+        unobserved_weight=draft.choice.taste.unobserved_weight,
         seed=options.seed,
     )
     draft.arrays["item_vectors"] = vectors
     draft.card["als"] = {
-        "regularization": options.regularization,
-        "unobserved_weight": options.unobserved_weight,
+        "regularization": draft.choice.taste.regularization,
+        "unobserved_weight": draft.choice.taste.unobserved_weight,
         "catalogue": len(vectors),
     }
     index(draft, "taste", vectors, np.flatnonzero(np.any(vectors != 0, axis=1)))

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import resource
 from collections.abc import Callable
 from dataclasses import asdict, replace
 from pathlib import Path
@@ -11,7 +12,8 @@ from typing import Any
 
 import msgspec
 
-from app.quality import retail, retrieval, scratch, sessions
+from app.config.sections import TrainingOptions
+from app.quality import files, interactions, retail, retrieval, scratch, session_files, sessions
 from app.quality.measure import Measure, table
 
 Said = Callable[[str], None]
@@ -22,7 +24,8 @@ CLEAN = Path(__file__).with_name("online-retail-clean.toml")
 def run(data: Path, output: Path, said: Said, only: str = "", *, validate: bool = False) -> bool:
     """Everything the data folder allows; the table is said, quality.json written. True when every floor holds.
 
-    `only` is "shop" or "sessions". `validate` guesses the month before the test begins: what settings are chosen on.
+    `only` is "shop", "interactions" or "sessions". `validate` guesses the month before the test
+    begins: what settings are chosen on.
     """
     started = perf_counter()
     said(f"seed {SEED}")
@@ -31,6 +34,8 @@ def run(data: Path, output: Path, said: Said, only: str = "", *, validate: bool 
     with TemporaryDirectory(prefix="personalize-quality-") as folder:
         if only in ("", "shop") and (data / "online_retail").is_dir():
             measures += _shop(data / "online_retail", Path(folder) / "shop", said, when)
+        if only in ("", "interactions") and (data / "gowalla_lightgcn").is_dir():
+            measures += _gowalla(data / "gowalla_lightgcn", said)
         if only in ("", "sessions") and (data / "serenade_toy").is_dir():
             measures += _sessions(data / "serenade_toy", Path(folder) / "sessions", said)
     if not measures:
@@ -40,6 +45,65 @@ def run(data: Path, output: Path, said: Said, only: str = "", *, validate: bool 
     output.write_bytes(msgspec.json.format(msgspec.json.encode(_record(measures, when, started)), indent=1))
     said(f"written to {output}")
     return all(measure.passed for measure in measures)
+
+
+def run_interactions(train: Path, test: Path, output: Path, said: Said) -> None:
+    """The LightGCN protocol on anyone's files. Raises FileUnreadable."""
+    started = perf_counter()
+    data = files.read_interactions(train, test)
+    said(_told(data))
+    learned = interactions.learn(data.train, data.order, TrainingOptions(), said)
+    measures = interactions.measure(data, learned, train.name, interactions.Floors())
+    facts = {"protocol": "interactions", "people": data.train.shape[0], "items": data.train.shape[1],
+             "interactions": int(data.train.nnz), "choice": learned.choice.card()}  # fmt: skip
+    _say_and_write(measures, output, said, started, facts)
+
+
+def run_sessions(train: Path, test: Path, output: Path, said: Said) -> None:
+    """Every prefix of every test session on anyone's files. Raises FileUnreadable."""
+    started = perf_counter()
+    data = session_files.read_sessions(train, test)
+    said(f"{len(data.train):,} clicks on {data.items:,} items to learn from, {len(data.test):,} to guess")
+    arrays, choice = session_files.learn(data, TrainingOptions(), said)
+    measures, counted = session_files.measure(data, arrays, choice, train.name)
+    again = "may" if counted["current_item_offered_again"] else "may not"
+    said(
+        f"{counted['steps']:,} steps; the current item {again} be offered again (chosen on train), what it went on to"
+        f" {counted['steps_to_the_current_item']:,} times; {counted['steps_to_an_unknown_item']:,} steps led to items"
+        " that train does not have"
+    )
+    facts = {"protocol": "sessions", **counted, "choice": asdict(choice)}
+    _say_and_write(measures, output, said, started, facts)
+
+
+def _told(data: files.Interactions) -> str:
+    people, items = data.train.shape
+    order = "lines in the order they were written" if data.order is not None else "lines sorted by id"
+    return (
+        f"{people:,} people, {items:,} items, {data.train.nnz:,} interactions to learn from ({order}),"
+        f" {data.test.nnz:,} to guess; {data.unknown_people:,} people and {data.unknown_items:,} wanted items are"
+        " not in train"
+    )
+
+
+def _say_and_write(measures: list[Measure], output: Path, said: Said, started: float, facts: dict[str, Any]) -> None:
+    memory = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / scratch.KILOBYTES_PER_MB
+    measures = _took(measures, started, memory)
+    said(table(measures))
+    rows = [asdict(measure) for measure in measures]
+    record = {"seed": TrainingOptions().seed, "seconds": round(perf_counter() - started, 1), **facts, "measures": rows}
+    output.write_bytes(msgspec.json.format(msgspec.json.encode(record), indent=1))
+    said(f"written to {output}")
+
+
+def _gowalla(data: Path, said: Said) -> list[Measure]:
+    started = perf_counter()
+    read = files.read_interactions(data / "train.txt", data / "test.txt")
+    said(f"gowalla: {_told(read)}")
+    learned = interactions.learn(read.train, read.order, TrainingOptions(), said)
+    floors = interactions.Floors(0.18, 0.15, 0.145, 0.19, (".1872 SimpleX", ".1557 SimpleX", ".1468 iALS d=64"))
+    memory = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / scratch.KILOBYTES_PER_MB
+    return _took(interactions.measure(read, learned, "Gowalla", floors), started, memory)
 
 
 def _shop(data: Path, folder: Path, said: Said, when: retail.Split) -> list[Measure]:
