@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import ClassVar
 
 import numpy as np
 
@@ -14,6 +15,8 @@ from plugins.ruling import Pin, Placed, in_slots
 class Plugin:
     """Pins by id come first, then those by attribute; within each the higher priority. A slot that is taken leaves the
     next free one. Whoever may not be shown is not pinned."""
+
+    reason: ClassVar = ("pinned", "Picked by the shop")
 
     @hookimpl
     def retrieve(self, context: Context, limit: int) -> Ints | None:

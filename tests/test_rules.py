@@ -105,6 +105,13 @@ def test_a_pin_stands_in_its_place() -> None:
     assert len(shown(serving)) == 10
 
 
+def test_a_pinned_item_is_not_said_to_be_there_for_the_visitors_sake() -> None:
+    found = shelf(ruled(rule("pin", "pin", ids(21), position=2)), visitor=shopper(20, 22))
+    assert found.items[1] == 21
+    assert found.reasons[1] == ("pinned", "Picked by the shop")
+    assert found.reasons[0].code not in ("pinned", "promoted")
+
+
 def test_a_pin_by_attribute_takes_the_best_ranked_of_its_kind() -> None:
     best = next(number for number in shown(ruled()) if number % 4 == 3)
     found = shown(ruled(rule("hat", "pin", 'category == "hats"', position=1)))

@@ -9,6 +9,7 @@ import numpy as np
 from app.serving.rank import Ranking
 from plugins.contract import Context, Ints
 from plugins.manager import Plugins
+from plugins.ruling import RULES_FIRST
 
 
 class Reason(NamedTuple):
@@ -24,6 +25,12 @@ NO_REASON = Reason("", "")
 def reasons_of(plugins: Plugins, ranking: Ranking, context: Context) -> list[Reason]:
     """One reason per item of the list. Names only items of the page, or of a visit and history allowed to be used."""
     speakers = _speakers(ranking)
+    if context.rules.placed:  # whatever else speaks for it: it is there because the shop put it there
+        placed = context.rules.placed
+        speakers = [
+            RULES_FIRST if item in placed else speaker
+            for item, speaker in zip(ranking.items.tolist(), speakers, strict=True)
+        ]
     told = [plugins.reason(speaker) if speaker else NO_REASON for speaker in speakers]
     anchors = _anchors(ranking, context) if any("{anchor}" in text for _, text in told) else None
     titles: dict[int, str] = {}
