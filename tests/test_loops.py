@@ -44,7 +44,7 @@ def same(one: object, other: object) -> None:
     assert isinstance(other, np.ndarray)
     assert one.shape == other.shape
     assert one.dtype == other.dtype
-    np.testing.assert_allclose(one, other, rtol=1e-5, atol=1e-6)
+    np.testing.assert_allclose(one, other, rtol=1e-5, atol=1e-5)
 
 
 def halves(count: int, seed: int) -> Floats:

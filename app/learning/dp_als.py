@@ -45,7 +45,7 @@ class Recipe:
     steps: int = 5
     per_person: float = 1.0
     """The bound k on the sum of a person's squared weights."""
-    exponent: float = 0.1
+    exponent: float = 0.2
     """How much more rare items weigh: as their count to the minus this."""
     unobserved: float = 0.15
     """The weight a0 of all that was not touched."""

@@ -24,7 +24,7 @@ from app.learning.contributions import clipped_values, contributions
 from app.learning.dp_als import Behind, starting_vectors, steps
 from app.learning.engine import sums_over
 from app.learning.person_statistics import Ridge, solved
-from app.learning.private_vectors import RECIPE
+from app.learning.private_vectors import recipe_for
 from app.learning.release import Door, open_door
 from app.learning.triangles import Doubles
 from plugins.engine import InProcess, TrainingEngine
@@ -60,20 +60,21 @@ def fit_privately(
     config = parse_config({"privacy": {"learned": "dp", "epsilon": epsilon, "delta": delta, "first_share": 1.0}})
     options = config.training
     table = csr_matrix(interactions, dtype=np.float32)
+    recipe = recipe_for(table.shape[0])
     with TemporaryDirectory(prefix="personalize-fit-") as folder, open_door(Path(folder), config, 0.0) as door:
         popularity = _counted(table, config.privacy.items_per_person, door)
-        people = contributions(table, popularity, exponent=RECIPE.exponent, per_person=RECIPE.per_person)
+        people = contributions(table, popularity, exponent=recipe.exponent, per_person=recipe.per_person)
         sums = sums_over(
-            people, RECIPE, engine or InProcess(),
+            people, recipe, engine or InProcess(),
             shard_people=options.shard_people, statistics_bytes=options.statistics_mb << 20,
         )  # fmt: skip
         random = np.random.default_rng(secrets.randbits(64))
-        start = starting_vectors(table.shape[1], RECIPE.dimensions, random)
+        start = starting_vectors(table.shape[1], recipe.dimensions, random)
         behind = Behind(np.bincount(table.indices, minlength=table.shape[1]), table.shape[0])
         vectors = start
-        for step in steps(sums, RECIPE, door, start, behind):
+        for step in steps(sums, recipe, door, start, behind):
             vectors = step.vectors
-    return PrivateFit(epsilon, popularity, vectors, RECIPE.ridge)
+    return PrivateFit(epsilon, popularity, vectors, recipe.ridge)
 
 
 def _counted(table: csr_matrix, most: int, door: Door) -> Doubles:

@@ -18,6 +18,7 @@ from scipy.sparse import csr_matrix
 from app.learning.audit import audit
 from app.learning.bounding import wants
 from app.learning.contributions import contributions
+from app.learning.counted import people_in
 from app.learning.dp_als import Behind, Gathered, Recipe, starting_vectors, steps
 from app.learning.engine import sums_over
 from app.learning.indexed import index
@@ -33,6 +34,8 @@ DAY = 86_400.0
 VECTORS = "vectors.item"
 RELEASES = ("vectors.people", "vectors.left", "vectors.right")
 RECIPE = Recipe()
+FEW_PEOPLE, DIMENSIONS_OF_FEW = 10_000, 8
+"""So few people, by what was released, fill fewer dimensions with more than noise."""
 
 
 def release_vectors(draft: Draft, door: Door, memory: Memory) -> None:
@@ -42,8 +45,10 @@ def release_vectors(draft: Draft, door: Door, memory: Memory) -> None:
     popular = draft.arrays.get("popularity", np.zeros(table.shape[1], np.float32))
     people = contributions(table, popular, exponent=RECIPE.exponent, per_person=RECIPE.per_person)
     before = remembered(memory, table.shape[1])
-    recipe = RECIPE if before is None else replace(RECIPE, steps=1)
-    start = before[0] if before else _random(table.shape[1])
+    recipe = (
+        recipe_for(people_in(memory)[0]) if before is None else replace(RECIPE, steps=1, dimensions=before[0].shape[1])
+    )
+    start = before[0] if before else _random(table.shape[1], recipe.dimensions)
     kept = 0.5 ** ((draft.now - float(memory.arrays["vectors.at"])) / (options.half_life_days * DAY)) if before else 1.0
     sums = sums_over(
         people, recipe, draft.engine, shard_people=options.shard_people, statistics_bytes=options.statistics_mb << 20
@@ -60,16 +65,24 @@ def release_vectors(draft: Draft, door: Door, memory: Memory) -> None:
         draft.card["audit"] = msgspec.to_builtins(audit(draft.config.privacy))
 
 
+def recipe_for(people: float) -> Recipe:
+    """What the first training of a shop with about so many people takes; later ones keep its dimensions."""
+    return replace(RECIPE, dimensions=DIMENSIONS_OF_FEW) if people < FEW_PEOPLE else RECIPE
+
+
 def vectors_of(draft: Draft, memory: Memory) -> None:
     """The artefacts made of the vectors that are remembered."""
     before = remembered(memory, draft.catalogue.size)
     if before is None:
         return
     vectors, gathered = before
+    popular = draft.arrays.get("popularity")
+    if popular is not None:  # what hardly anybody wanted has a direction of noise: it is found by its content instead
+        vectors = np.where(popular[:, None] > 0, vectors, np.float32(0))
     draft.arrays["item_vectors"] = vectors
     draft.card["als"] = {
         "objective": "private",
-        "dimensions": RECIPE.dimensions,
+        "dimensions": vectors.shape[1],
         "regularization": RECIPE.regularization,
         "unobserved_weight": RECIPE.unobserved,
         "catalogue": len(vectors),
@@ -79,10 +92,9 @@ def vectors_of(draft: Draft, memory: Memory) -> None:
 
 
 def remembered(memory: Memory, items: int) -> tuple[Floats, Gathered] | None:
-    """The vectors made so far and the sums behind them, with room for `items`; None before the first, or when they were
-    learned with other dimensions."""
+    """The vectors made so far and the sums behind them, with room for `items`; None before the first."""
     vectors = memory.arrays.get(VECTORS)
-    if vectors is None or vectors.shape[1] != RECIPE.dimensions:
+    if vectors is None:
         return None
     sums = Statistics(*(memory.arrays[name].astype(np.float64) for name in RELEASES))
     weight, variance = memory.arrays["vectors.weight"].tolist()
@@ -114,5 +126,5 @@ def _days(draft: Draft) -> float:
     return min(max((draft.now - draft.since) / DAY, 1.0), window) if draft.since else window
 
 
-def _random(items: int) -> Floats:
-    return starting_vectors(items, RECIPE.dimensions, np.random.default_rng(secrets.randbits(64)))
+def _random(items: int, dimensions: int) -> Floats:
+    return starting_vectors(items, dimensions, np.random.default_rng(secrets.randbits(64)))
