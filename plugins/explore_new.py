@@ -11,7 +11,7 @@ import numpy as np
 from msgspec import Meta
 from numpy.typing import NDArray
 
-from plugins.contract import Candidates, Context, Ints, hookimpl
+from plugins.contract import Candidates, Context, Floats, Ints, hookimpl
 
 
 @dataclass(frozen=True)
@@ -47,13 +47,7 @@ class Plugin:
         if slots <= 0:
             return None
         draw = random.Random(context.seed)
-        chances = self._chances(ranked.items[waiting], context)
-        chosen: list[int] = []
-        for _ in range(slots):
-            place = draw.choices(range(len(waiting)), chances.tolist())[0]
-            context.chances[int(ranked.items[waiting[place]])] = float(chances[place] / chances.sum())
-            chosen.append(waiting[place])
-            chances[place] = 0
+        chosen = self._drawn(ranked, waiting, slots, draw, context)
         order = list(range(len(ranked)))
         for place in sorted(chosen, reverse=True):
             del order[place]
@@ -61,19 +55,33 @@ class Plugin:
             order.insert(slot, place)
         return np.array(order, np.int32)
 
-    def _chances(self, items: Ints, context: Context) -> NDArray[np.float64]:
+    def _drawn(
+        self, ranked: Candidates, waiting: list[int], slots: int, draw: random.Random, context: Context
+    ) -> list[int]:
+        """`slots` of the places in `ranked` that wait, one after the other; the chance of each is told."""
+        rates = context.model.click_rates if self.greed else None
+        if rates is None:
+            chosen = draw.sample(waiting, slots)
+            for before, place in enumerate(chosen):
+                context.chances[int(ranked.items[place])] = 1 / (len(waiting) - before)
+            return chosen
+        chances = self._chances(ranked.items[waiting], rates).tolist()
+        chosen = []
+        for _ in range(slots):
+            at = draw.choices(range(len(waiting)), chances)[0]
+            context.chances[int(ranked.items[waiting[at]])] = chances[at] / sum(chances)
+            chosen.append(waiting[at])
+            chances[at] = 0.0
+        return chosen
+
+    def _chances(self, items: Ints, rates: Floats) -> NDArray[np.float64]:
         """The chance of each to be drawn first, [len(items)]; never 0."""
-        even = np.full(len(items), 1 / len(items))
-        rates = context.model.click_rates
-        if rates is None or not self.greed:
-            return even
         known = np.zeros((len(items), 2), np.float64)
         trained = items < len(rates)
         known[trained] = rates[items[trained]]
-        usual = float(rates[:, 0].mean())
-        known[~trained, 0] = usual
+        known[~trained, 0] = float(rates[:, 0].mean())
         rate, shown = known[:, 0], known[:, 1]
         upper = rate + np.sqrt(2 * np.log(2 + shown.sum()) * rate * (1 - rate) / (shown + 1))
         weights = np.exp(self.greed * (upper / max(float(upper.mean()), 1e-9) - 1).clip(-3, 3))
-        chances: NDArray[np.float64] = self.at_random * even + (1 - self.at_random) * weights / weights.sum()
+        chances: NDArray[np.float64] = self.at_random / len(items) + (1 - self.at_random) * weights / weights.sum()
         return chances

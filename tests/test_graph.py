@@ -77,3 +77,25 @@ def test_rows_in_another_order_are_refused(tmp_path: Path) -> None:
     graph.save_index(str(tmp_path / "graph"))
     with pytest.raises(GraphUnreadable, match="not in their order"):
         MappedGraph(tmp_path / "graph")
+
+
+def test_where_everything_scores_alike_it_goes_the_way_hnswlib_goes(tmp_path: Path) -> None:
+    """Blocks that know nothing of each other: of most rows a query says 0, up to rounding."""
+    blocks = [np.zeros((100, 64), np.float32) for _ in range(20)]
+    for number, block in enumerate(blocks):
+        block[:, 3 * number : 3 * number + 3] = rows_of(100, 3, seed=number)
+    rows = np.concatenate(blocks) + 1e-9 * rows_of(2000, 64, seed=99)
+    path = built(tmp_path / "graph", rows.astype(np.float32), m=24)
+    graph = MappedGraph(path)
+    reference = hnswlib.Index("ip", 64)
+    reference.load_index(str(path))
+    reference.set_ef(128)
+    for query in rows[::97].astype(np.float32):
+        try:
+            labels, distances = reference.knn_query(query, k=100, num_threads=1)
+        except RuntimeError:
+            continue
+        found, scores = graph.search(query, 100, 128)
+        assert len(found) == 100
+        assert scores[:5] == pytest.approx(1 - distances[0][:5], abs=1e-4)
+        assert set(labels[0][:3].tolist()) == set(found[:3].tolist())

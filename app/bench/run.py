@@ -12,7 +12,7 @@ from pathlib import Path
 
 import numpy as np
 
-from app.bench import answering, living, taking_in
+from app.bench import answering, learning, living, taking_in
 from app.bench.figures import Figure, Report, calibrated
 from app.bench.scene import Scene, own_core, warm
 from app.bench.served import LOAD_CORE, CannotMeasure, calibration_ms
@@ -54,6 +54,12 @@ def measure(scene: Scene, parts: tuple[str, ...]) -> Iterator[Figure]:
             scene.said("measuring: recommend")
             yield from answering.recommend_latency(scene, server)
             yield from answering.recommend_saturation(scene, server)
+        if "swap" in parts:
+            scene.said("measuring: swap")
+            yield from learning.swap_under_load(scene, server)
+        if "training" in parts:
+            scene.said("measuring: training")
+            yield from learning.training_beside(scene, server)
         if "search" in parts:
             scene.said("measuring: search")
             yield from answering.search_latency(scene, server)

@@ -9,7 +9,7 @@ import click
 from app.cli import fail
 
 CACHE = Path("~/.cache/personalize-bench")
-PARTS = ("start", "recommend", "search", "events", "items", "demo")
+PARTS = ("start", "recommend", "swap", "training", "search", "events", "items", "demo")
 
 
 @click.command()

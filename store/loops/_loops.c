@@ -841,7 +841,8 @@ static PyObject *walk(PyObject *self, PyObject *const *args, Py_ssize_t given) {
     BOUND(now, rows);
     i64 most = (vector - 4) / 4, most_above = (list - 4) / 4, room = 4 * wide + 1024, waiting = 0, kept = 0;
 #define ROW(row) (file + begin + (i64)(row)*stride)
-#define SCORE(row) product(query, (const float *)(ROW(row) + vector), query_length)
+/* Rounded as hnswlib rounds its distance, 1 - product: what it takes to be alike decides which way it goes. */
+#define SCORE(row) -(1.0f - product(query, (const float *)(ROW(row) + vector), query_length))
     float score = SCORE(now);
     for (i64 level = levels; level > 0; level--) {
         for (int moved = 1; moved;) {
@@ -923,7 +924,7 @@ static PyObject *walk(PyObject *self, PyObject *const *args, Py_ssize_t given) {
     while (kept) {
         Near worst = drop(best, &kept, -1);
         found[kept] = worst.row;
-        scores[kept] = worst.score;
+        scores[kept] = 1.0f + worst.score;
     }
     free(heaps);
     answer = PyLong_FromSsize_t(told);
