@@ -61,7 +61,7 @@ def test_the_first_minutes_with_a_new_shop(tmp_path: Path) -> None:
     assert "1 rows had been imported before" in again[1]
     assert keys[1] == f"personalize, version {__version__}\n"
     assert training[0] == 0
-    assert training[1].endswith(": 1 items, 0 interactions\n")
+    assert "the first training takes its share of the window" in training[1]
 
 
 def test_keys_are_listed_made_and_revoked(tmp_path: Path) -> None:

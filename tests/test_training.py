@@ -77,8 +77,8 @@ async def test_a_shop_that_stops_learning_across_people_learns_from_nobody(tmp_p
         assert (await trained(node))["people"] == 0
 
 
-async def test_unless_switched_on_by_name_only_the_catalogue_is_learned(tmp_path: Path) -> None:
-    async with shop(tmp_path, privacy={}) as node:
+async def test_switched_off_only_the_catalogue_is_learned(tmp_path: Path) -> None:
+    async with shop(tmp_path, privacy={"learned": "off"}) as node:
         await clicks(node, "ann", "S1", "S2", buys="S3")
         card = await trained(node)
         assert (card["learned"], card["people"], card["interactions"]) == ("off", 0, 0)

@@ -103,7 +103,7 @@ are, the judgement."""
 class PrivacyOptions(msgspec.Struct, frozen=True):
     """[privacy]: one dial for everything learned across people."""
 
-    learned: Literal["off", "dp", "threshold", "exact"] = "off"
+    learned: Literal["off", "dp", "threshold", "exact"] = "dp"
     """`dp`: under differential privacy, `epsilon` and `delta` per person and window. `threshold`: bounded
     contributions, nothing that fewer than `threshold_people` are behind; weaker. `exact`: as it is, for generated or
     public data only. `off`: only content vectors of the catalogue are trained."""

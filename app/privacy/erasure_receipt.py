@@ -73,6 +73,8 @@ DONE = [
 ]
 _LEARNED = {
     "off": "Nothing is learned across people: no model holds anything of this person.",
+    "threshold": "The generations named were computed from bounded contributions of many people; nothing that few are"
+    " behind is in them, and they hold no id of anybody. None to come holds this person's events.",
     "exact": "The generations named were computed from everybody's events without differential privacy. They hold no id"
     " of anybody; each is deleted when newer ones replace it, and none to come holds this person's events.",
 }
