@@ -121,6 +121,19 @@ async def test_without_consent_to_experiments_nothing_is_counted(desk: Desk) -> 
     assert kept == 0
 
 
+async def test_who_objects_is_in_no_arm_at_the_next_request_and_nothing_is_left_of_what_was_counted(desk: Desk) -> None:
+    await desk.started()
+    shelf = await does(desk, ANON, "view_item_list")
+    assert len(records(desk)) == 1
+    visitor = {"anon": ANON, "session": f"visit-{ANON}"}
+    said = await desk.client.post("/v1/consent", json={"visitor": visitor, "object": ["experiments"]})
+    assert said.status_code == 200, said.text
+    assert "experiment" not in await desk.list_for(ANON)
+    assert records(desk) == []
+    await send(desk.node, batch(of_list(desk.node, "select_item", shelf), session=f"visit-{ANON}"))
+    assert total(desk).clicks == 0
+
+
 async def test_a_token_of_the_other_arm_counts_for_nobody(desk: Desk) -> None:
     await desk.started()
     mine = (await desk.list_for(ANON))["experiment"]["arm"]

@@ -161,6 +161,11 @@ def test_what_is_likely_says_how_long_to_go_on() -> None:
     assert later.low == pytest.approx(0, abs=1e-3)
 
 
+def test_what_was_stopped_half_way_is_not_told_to_go_on() -> None:
+    told = answer((sums(4_000, 400), sums(4_000, 455)), state="stopped")
+    assert told.decision == "Likely better: +13.7 % (\u22126.6 … +38.5)."
+
+
 def test_a_mismatch_of_the_shares_is_said_in_place_of_a_result() -> None:
     told = answer((sums(4_000, 400), sums(3_000, 455)))
     assert told.shares is not None

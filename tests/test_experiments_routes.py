@@ -246,6 +246,26 @@ async def test_what_runs_goes_on_after_a_restart(tmp_path: Path) -> None:
         assert [(await desk.list_for(anon))["experiment"] for anon in people] == before
 
 
+async def test_a_running_experiment_survives_that_its_placement_or_plugin_is_taken_away(tmp_path: Path) -> None:
+    shelf = {"title": "Mine"}
+    arms = [PERSONAL, {"key": "b", "weight": 50, "retrieve": ["trending"], "weights": {"trending": 2.0}}]
+    async with open_shop(tmp_path, placements={"mine": shelf}) as node:
+        client = httpx.AsyncClient(transport=httpx.ASGITransport(create_app(node)), base_url="http://shop")
+        desk = Desk(node, client, await headers_of(node, "marketer"))
+        await desk.started(placements=["mine", "home"], arms=arms)
+    plugins = {"standard": False, "popular": {}, "in_stock": {}, "region": {}, "process_pool": {}}
+    async with open_shop(tmp_path, plugins=plugins) as node:
+        client = httpx.AsyncClient(transport=httpx.ASGITransport(create_app(node)), base_url="http://shop")
+        desk = Desk(node, client, await headers_of(node, "marketer"))
+        for anon in anons(10):
+            assert (await desk.list_for(anon))["experiment"]["key"] == "home"
+        assert (await desk.ask("GET", "/v1/experiments/home/results")).status_code == 200
+        assert (await desk.ask("POST", "/v1/experiments/home:stop")).status_code == 200
+        await desk.ask("POST", "/v1/experiments", {**DESIGN, "key": "next"})
+        wrong = await desk.ask("POST", "/v1/experiments", {**DESIGN, "key": "late", "placements": ["mine"]})
+        assert "no placement 'mine'" in wrong.json()["detail"]
+
+
 async def test_the_holdout_gets_static_lists_everywhere(tmp_path: Path) -> None:
     async with open_shop(tmp_path, experiments={"holdout": 50.0}) as node:
         client = httpx.AsyncClient(transport=httpx.ASGITransport(create_app(node)), base_url="http://shop")
