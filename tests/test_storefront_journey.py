@@ -16,6 +16,8 @@ from app.demo import generate_catalogue
 from app.node import Node, open_node
 from app.privacy.receipts import receipt_is_genuine
 from app.routes import create_app
+from app.storefront.wiring import HOME
+from store.experiments import Arm, Design
 from store.records import Item, Purpose
 from tests.shop_page import ColorScheme, new_page, open_browser, serving, storage
 
@@ -24,6 +26,7 @@ pytestmark = [pytest.mark.anyio, pytest.mark.browser]
 NOW = 1_795_000_000
 ITEMS = [msgspec.convert(item, Item) for item in generate_catalogue(7, NOW)[::3]]
 RUNNING = [item for item in ITEMS if item.category == ("shoes", "running") and item.availability == "in_stock"]
+OTHER_ORDER = ["hero", "home", "fresh", "trending"]
 WATCH = """window.shifts = 0; window.violations = [];
 new PerformanceObserver((list) => { for (const entry of list.getEntries()) window.shifts += entry.value })
     .observe({type: 'layout-shift', buffered: true});
@@ -32,7 +35,12 @@ addEventListener('securitypolicyviolation', (e) => window.violations.push(e.viol
 
 @pytest.fixture(scope="module")
 async def node(tmp_path_factory: pytest.TempPathFactory) -> AsyncIterator[Node]:
-    config = parse_config({"server": {"demo": True}, "ingest": {"batches_per_minute": 6000}})
+    config = parse_config(
+        {
+            "server": {"demo": True}, "ingest": {"batches_per_minute": 6000},
+            "experiences": {"home": {"sections": HOME.sections, "fixed": 2}},
+        }
+    )  # fmt: skip
     path: Path = tmp_path_factory.mktemp("journey") / "personalize.toml"
     async with open_node(config, path) as node:
         await node.shop.put_items(ITEMS, NOW)
@@ -101,6 +109,35 @@ async def test_clicking_around_changes_the_next_page(page: Page, address: str, n
     assert (await shelf(page, "recently-viewed"))[:3] == [item.id for item in reversed(RUNNING[:3])]
     await page.get_by_role("button", name="Behind this page").click()
     await expect(page.locator("#lens-shelves li").first).to_contain_text("personalized")
+
+
+async def test_the_front_page_takes_the_visitors_own_order_below_what_is_seen(
+    page: Page, address: str, node: Node
+) -> None:
+    arms = [Arm(key="as-is", weight=50), Arm(key="new-first", weight=50, sections=OTHER_ORDER)]
+    draft = await node.experiments.add(Design(key="order", name="Order", pages=["home"], arms=arms), NOW)
+    await node.experiments.replace(draft, msgspec.structs.replace(draft, state="running", last_slot=10_000))
+    await page.add_init_script(WATCH)
+    await agree(page, address)
+    for _ in range(12):  # until the random id is drawn into the arm
+        async with page.expect_response("**/v1/experience") as asked:
+            await page.goto(f"{address}/demo/")
+        told = await (await asked.value).json()
+        if told["experiment"]["arm"] == "new-first":
+            break
+        await page.evaluate("localStorage.clear()")
+        await page.context.clear_cookies()
+        await agree(page, address)
+    order = page.locator("[data-section]")
+    await expect(order.last).to_have_attribute("data-section", OTHER_ORDER[-1])
+    sections = await order.evaluate_all("all => all.map((one) => one.dataset.section)")
+    assert [name for name in sections if name in OTHER_ORDER[2:]] == OTHER_ORDER[2:]
+    await page.wait_for_timeout(300)
+    assert await page.evaluate("window.shifts") == 0
+    assert await page.evaluate("window.violations") == []
+    running = node.experiments.get("order")
+    assert running is not None
+    await node.experiments.replace(running, msgspec.structs.replace(running, state="stopped"))
 
 
 async def test_a_visitor_who_says_no_sends_nothing_and_still_has_a_shop(page: Page, address: str) -> None:

@@ -251,6 +251,42 @@ if (results) {
   addEventListener('DOMContentLoaded', find); // after the beacon has started
 }
 
+// ---- the front page in this visitor's own order, where they agreed: nothing that is seen moves
+const front = document.querySelector('[data-experience]');
+const arrange = async () => {
+  const visitor = ask('visitor');
+  if (!visitor || !visitor.consent) return;
+  try {
+    const answer = await fetch('/v1/experience', {
+      method: 'POST',
+      credentials: 'omit',
+      body: JSON.stringify({
+        key: document.querySelector('script[data-key]').dataset.key, visitor, page: front.dataset.experience,
+        context: { region: region.value },
+      }),
+    });
+    if (!answer.ok) return;
+    const { sections, banner: said } = await answer.json();
+    const below = (el) => el.getBoundingClientRect().top > innerHeight;
+    const now = [...front.querySelectorAll('[data-section]')].filter(below);
+    const wanted = sections.map(({ id }) => now.find((el) => el.dataset.section == id)).filter(Boolean);
+    const moving = now.filter((el) => wanted.includes(el));
+    if (moving.some((el, place) => el != wanted[place])) {
+      const slots = moving.map((el) => {
+        const slot = document.createComment('');
+        el.before(slot);
+        return slot;
+      });
+      slots.forEach((slot, place) => slot.replaceWith(wanted[place]));
+    }
+    const words = document.querySelector('[data-banner] strong');
+    if (said && words) words.textContent = said.title;
+  } catch (error) {
+    /* what the shop's own server rendered stays */
+  }
+};
+if (front && 'personal' in root.dataset) addEventListener('DOMContentLoaded', arrange);
+
 // ---- one's own data: everything that is held as a file, or gone
 const keep = (name, content) => {
   const link = make('a');
