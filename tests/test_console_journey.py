@@ -252,7 +252,7 @@ async def test_the_keyboard_leads_everywhere_and_the_theme_stays(place: Place) -
 SCREENS = [
     "", "rules", "rules/new", "rules/review", "rules/versions", "rules/personas", "experiments", "experiments/new",
     "segments", "catalogue", "catalogue/EVIL", "placements", "placements/home", "why", "consent", "requests",
-    "training", "plugins", "setup", "audit", "audit/people", "audit/keys", "account", "nothing",
+    "training", "plugins", "setup", "setup/watch", "audit", "audit/people", "audit/keys", "account", "nothing",
     # as the journeys above left them
     "rules/rule/first-b-thing-b", "rules/versions/r2", "experiments/home",
 ]  # fmt: skip

@@ -176,6 +176,20 @@ async def test_contradicting_and_starving_rules_are_shown_before_publishing(cons
         assert "filters leave" in looked.text
 
 
+async def test_today_tells_marketers_what_is_at_odds_and_not_published_and_nobody_else(console: Console) -> None:
+    pin: Fields = {"do": "pin", "by": "items", "position": "1", "enabled": "yes"}
+    async with console.browser("marketer") as client:
+        await fill_in(client, NEW, NEW, **{**pin, "name": "A", "items": "S1"})
+        await fill_in(client, NEW, NEW, **{**pin, "name": "B", "items": "S2"})
+        tasks = [each["text"] for each in (await client.get("/console/today.json")).json()["tasks"]]
+    assert "1 conflict among the rules" in tasks
+    assert "Rules are waiting to be published" in tasks
+    async with console.browser("privacy") as client:
+        assert not [
+            each for each in (await client.get("/console/today.json")).json()["tasks"] if "ules" in each["text"]
+        ]
+
+
 async def test_html_in_a_rules_name_is_text(console: Console) -> None:
     async with console.browser("marketer") as client:
         await fill_in(client, NEW, NEW, **{**BOOST, "name": ATTACK, "note": ATTACK})

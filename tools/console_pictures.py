@@ -24,7 +24,8 @@ SCREENS = {
     "product": "catalogue/boots-0158", "placements": "placements", "placement": "placements/home",
     "why-latest": "why", "why": "why/{why}", "consent": "consent", "requests": "requests",
     "request": "requests/{request}",
-    "training": "training", "plugins": "plugins", "setup": "setup", "audit": "audit", "people": "audit/people",
+    "training": "training", "plugins": "plugins", "setup": "setup", "watch": "setup/watch",
+    "audit": "audit", "people": "audit/people",
     "keys": "audit/keys", "account": "account",
 }  # fmt: skip
 RULES: list[dict[str, Any]] = [
@@ -100,7 +101,13 @@ def take(page: Page, url: str, path: Path) -> None:
     page.wait_for_load_state("load")
     page.evaluate("document.fonts.ready")
     page.wait_for_timeout(150)
-    page.screenshot(path=path, full_page=True)
+    # The window as tall as the page: what sticks to its edges then stands where it belongs.
+    size = page.viewport_size
+    assert size is not None
+    tall = page.evaluate("document.documentElement.scrollHeight")
+    page.set_viewport_size({"width": size["width"], "height": max(size["height"], tall)})
+    page.screenshot(path=path)
+    page.set_viewport_size(size)
 
 
 def filled(path: str, names: Mapping[str, str]) -> str:

@@ -42,6 +42,8 @@ class ExperimentLine(msgspec.Struct, frozen=True, kw_only=True):
     started: int
     decision: str
     suspect: bool
+    told: bool
+    """Whether there are numbers yet."""
 
 
 class Experiments(msgspec.Struct, frozen=True):
@@ -72,11 +74,15 @@ class ExperimentScreen:
         self._desk = Handlers(node)
 
     async def listing(self, asked: Asked) -> Answer:
+        data = Experiments(await self.lines(), self._node.config.experiments.holdout)
+        return Page("experiments.html", "Experiments", data)
+
+    async def lines(self) -> list[ExperimentLine]:
+        """The holdout where there is one, then the running ones, drafts and stopped ones."""
         order = {"running": 0, "draft": 1, "stopped": 2}
         found = sorted(self._node.experiments.all(), key=lambda each: (order[each.state], -each.created))
-        holdout = self._node.config.experiments.holdout
-        lines = [await self._line(each) for each in ([holdout_of(self._node)] if holdout else []) + found]
-        return Page("experiments.html", "Experiments", Experiments(lines, holdout))
+        holdout = [holdout_of(self._node)] if self._node.config.experiments.holdout else []
+        return [await self._line(each) for each in holdout + found]
 
     async def new(self, asked: Asked) -> Answer:
         return self._form(asked, None, {}, fields_of(asked.form))
@@ -198,6 +204,7 @@ class ExperimentScreen:
             where=", ".join([*design.placements, *design.pages]) or "every list",
             arms=[f"{arm.key} {arm.weight:g} %" for arm in design.arms], started=experiment.started,
             decision=results.decision, suspect=bool(results.shares and results.shares.suspect),
+            told=bool(results.metrics),
         )  # fmt: skip
 
     def _form(

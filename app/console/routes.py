@@ -20,7 +20,6 @@ from app.console import (
     segments,
     setup,
     staff,
-    today,
     why,
 )
 from app.console.asked import Asked, View
@@ -33,6 +32,7 @@ from app.console.rule_editor import RuleEditor
 from app.console.rule_versions import VersionScreen
 from app.console.rules import RuleScreen
 from app.console.screens import BY_NAME
+from app.console.today import TodayScreen
 from app.console.training import TrainingScreen
 from app.problem import Problem
 from app.storefront.assets import Assets
@@ -49,9 +49,10 @@ def console_routes(node: Node, assets: Assets) -> list[Route]:
     """The console of an open node."""
     gate = Gate(node, Frame(node, assets))
     routes = _Routes(gate)
-    routes.get("", today.today, BY_NAME[""].roles, twin="/today.json")
-    _rules(routes, RuleDesk(node))
-    _experiments(routes, ExperimentScreen(node))
+    desk, experiments = RuleDesk(node), ExperimentScreen(node)
+    routes.get("", TodayScreen(node, desk, experiments).show, BY_NAME[""].roles, twin="/today.json")
+    _rules(routes, desk)
+    _experiments(routes, experiments)
     _merchandising(routes)
     _training(routes, TrainingScreen(node))
     _privacy(routes)

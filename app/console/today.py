@@ -6,11 +6,17 @@ import msgspec
 import numpy as np
 
 from app.console.asked import Answer, Asked, Page
+from app.console.experiments import ExperimentScreen
+from app.console.rule_desk import RuleDesk
+from app.console.words import plural
 from app.learning.model import LearnedModel
 from app.node import Node
 
+_EXPERIMENTS = 5
 _SOON = 7 * 86_400
 _STALE_MODEL = 2 * 86_400
+EVENTS = "personalize_ingest_events_total"
+"""Counter of events by what became of them."""
 
 
 class Task(msgspec.Struct, frozen=True):
@@ -51,15 +57,44 @@ class Today(msgspec.Struct, frozen=True, kw_only=True):
     next_due: int = 0
 
 
-async def today(asked: Asked) -> Answer:
-    node = asked.node
-    return Page("today.html", "Today", figures(node, asked))
+class TodayScreen:
+    """The front page; a marketer's part of it is what the rules' and the experiments' screens know."""
+
+    def __init__(self, node: Node, desk: RuleDesk, experiments: ExperimentScreen) -> None:
+        self._node = node
+        self._desk = desk
+        self._experiments = experiments
+
+    async def show(self, asked: Asked) -> Answer:
+        found = figures(self._node, asked)
+        if asked.may("marketer"):
+            found = msgspec.structs.replace(found, tasks=found.tasks + await self._for_marketers())
+        return Page("today.html", "Today", found)
+
+    async def _for_marketers(self) -> list[Task]:
+        """Rules that are at odds or not published, and experiments that have something to say."""
+        report = await self._desk.report()
+        tasks = []
+        if report.conflicts or report.starving:
+            what = plural(len(report.conflicts), "conflict") if report.conflicts else "A filter leaves too little"
+            tasks.append(Task(f"{what} among the rules", (report.conflicts or report.starving)[0].detail,
+                              "/console/rules", "Look", "warn"))  # fmt: skip
+        if report.changed:
+            tasks.append(Task("Rules are waiting to be published", f"{report.author} wrote in the draft last.",
+                              "/console/rules/review", "Review"))  # fmt: skip
+        for line in (await self._experiments.lines())[:_EXPERIMENTS]:
+            if line.state == "running" and line.told:
+                kind = "bad" if line.suspect else "good"
+                url = f"/console/experiments/{line.key}"
+                tasks.append(Task(line.name, line.decision, url, "Read", kind))
+        return tasks
 
 
 def figures(node: Node, asked: Asked) -> Today:
+    """What everyone sees, and what the roles of whoever asks add to it."""
     problems = node.problems()
-    strategies = _counted(node, "personalize_lists_total", "strategy")
-    outcomes = _counted(node, "personalize_ingest_events_total", "outcome")
+    strategies = counted(node, "personalize_lists_total", "strategy")
+    outcomes = counted(node, EVENTS, "outcome")
     requests = node.requests.open(1_000) if asked.may("privacy") else []
     model = node.generations.serving
     return Today(
@@ -135,7 +170,7 @@ def _first_steps(node: Node, model: LearnedModel, events: int, now: float) -> li
     return tasks
 
 
-def _counted(node: Node, metric: str, label: str) -> dict[str, int]:
+def counted(node: Node, metric: str, label: str) -> dict[str, int]:
     """A counter's values by one label, as they are now."""
     found: dict[str, int] = {}
     for family in node.metrics.registry.collect():
