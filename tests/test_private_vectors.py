@@ -9,13 +9,16 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from scipy.sparse import csr_matrix
 
+from app.learning import engine
 from app.learning.dp_als import Gathered, gather
 from app.learning.memory import Memory, recall
 from app.learning.person_statistics import Ridge, Statistics, shared_part, solved, solved_alone
 from app.learning.private_vectors import DIMENSIONS_OF_FEW, FEW_PEOPLE, RECIPE, recipe_for, remember, remembered
 from app.node import Node
+from plugins.engine import EngineFailed
 from store.budget import read_budget
 from store.generation import StoredGeneration, current, load_generation
+from tests.shard_functions import killed_always
 from tests.trained_shop import BEGAN, DAY, SMALL, clicks, shop, trained
 
 LOUD: dict[str, Any] = {"learned": "dp", "epsilon": 300.0, "first_share": 0.5}
@@ -72,6 +75,28 @@ async def test_the_first_training_takes_all_its_steps_and_a_day_s_share_pays_one
         vectors = stored(node).arrays["item_vectors"]
         assert vectors[wanted].tobytes() == recall(node.folder).arrays["vectors.item"][wanted].tobytes()
         assert not vectors[~wanted].any(), "a direction of noise is none"
+
+
+@pytest.mark.anyio
+async def test_a_training_whose_workers_are_killed_ends_with_a_reason_and_what_serves_stays(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    two = {"process_pool": {"workers": 2, "attempts": 2}}
+    async with shop(tmp_path, privacy={**LOUD, "window_days": 1.0}, training=QUIET, plugins=two) as node:
+        await two_tastes(node)
+        before = (await trained(node))["id"]
+        node.clock.observe((BEGAN + 3 * DAY) * 1000)
+        await two_tastes(node, day=3)
+        with monkeypatch.context() as patch:
+            patch.setattr(engine, "shard_statistics", killed_always)
+            with pytest.raises(EngineFailed, match="ended with -9"):
+                await trained(node)
+        assert current(node.folder / "generations") == before
+        with read_budget(node.folder) as ledger:
+            assert ledger is not None
+            last = ledger.runs(2)[-1]
+            assert not [debit for debit in ledger.debits_of(last.id) if debit.name.startswith("vectors")]
+            assert last.generation is None
 
 
 @pytest.mark.anyio

@@ -142,11 +142,12 @@ def _for_people() -> tuple[type[Exception], ...]:
     from app.learning.pin import NoSuchGeneration
     from app.learning.train import NothingToLearn
     from app.node import CannotOpen
+    from plugins.engine import EngineFailed
     from plugins.loading import PluginProblems
     from store.catalogue import CatalogueFull
     from store.faults import StoreFault
 
     return (
         ConfigError, CannotPrepare, CannotImport, NothingToLearn, NoSuchGeneration, CannotOpen, CatalogueFull,
-        PluginProblems, StoreFault,
+        PluginProblems, EngineFailed, StoreFault,
     )  # fmt: skip

@@ -15,6 +15,8 @@ TITLES = {
     "left_out": "Left out",
     "privacy": "Privacy",
     "clipping": "What one person can contribute",
+    "audit": "What an audit of the releases proved to be spent at least (epsilon)",
+    "als": "Item vectors",
     "judged": "Judged on days it was not learned from",
     "popularity_bias": "How popular what it shows is (percentile; 1 is the best seller)",
     "seconds": "Seconds per step",
