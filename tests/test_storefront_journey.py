@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 from collections.abc import AsyncIterator
 from pathlib import Path
 
@@ -19,6 +20,7 @@ from app.routes import create_app
 from app.storefront.wiring import HOME
 from store.experiments import Arm, Design
 from store.records import Item, Purpose
+from tests.axe import violations
 from tests.shop_page import ColorScheme, new_page, open_browser, serving, storage
 
 pytestmark = [pytest.mark.anyio, pytest.mark.browser]
@@ -288,3 +290,55 @@ async def test_taking_the_choice_back_reaches_the_ledger(page: Page, address: st
     held = node.person.read(node.keys.pseudonym("anon", anon), Purpose.PROFILE)
     assert held is not None
     assert (held.consent, held.profile) == (0, None)
+
+
+@pytest.mark.parametrize(("width", "scheme"), [(1280, "light"), (390, "dark")])
+async def test_every_page_of_the_shop_can_be_used_by_everyone(
+    browser: Browser, address: str, width: int, scheme: ColorScheme
+) -> None:
+    async with new_page(browser, width=width, color_scheme=scheme) as page:
+        wrong = []
+        await page.goto(f"{address}/demo/")
+        wrong += await violations(page)  # with the banner
+        await agree(page, address)
+        for path in ("/demo/", RUNNING[1].url, "/demo/c/shoes", "/demo/cart", "/demo/search"):
+            await page.goto(address + path)
+            await page.wait_for_load_state("networkidle")
+            wrong += [f"{path} {each}" for each in await violations(page)]
+        await page.get_by_role("button", name="Behind this page").click()
+        await page.get_by_role("button", name="Take the tour").click()
+        wrong += [f"tour and lens {each}" for each in await violations(page)]
+        assert wrong == []
+
+
+async def test_what_matches_is_shown_while_one_types_and_its_words_are_in_no_address(page: Page, address: str) -> None:
+    urls: list[str] = []
+    page.on("request", lambda request: urls.append(request.url))
+    await agree(page, address)
+    await page.get_by_role("searchbox").press_sequentially("runing shoe", delay=20)
+    hits = page.get_by_role("group", name="What matches")
+    await expect(hits.get_by_role("listitem")).to_have_count(6)
+    await expect(hits.get_by_role("button")).to_contain_text("matches")
+    await page.keyboard.press("Escape")
+    await expect(hits).to_be_hidden()
+    await page.get_by_role("searchbox").press_sequentially("runing sho", delay=20)
+    await hits.get_by_role("link").first.click()
+    await expect(page).to_have_url(re.compile(r"/demo/p/"))
+    assert not [url for url in urls if "runing" in url.lower()]
+
+
+async def test_the_tour_goes_along_from_page_to_page_until_it_is_ended(page: Page, address: str) -> None:
+    await page.goto(f"{address}/demo/")
+    await page.get_by_role("button", name="Take the tour").click()
+    tour = page.locator("#tour")
+    await expect(tour).to_contain_text("1 of 8")
+    await page.get_by_role("button", name="Accept all", exact=True).click()
+    await expect(tour).to_contain_text("Look at three things of one kind")
+    await page.goto(f"{address}/demo/c/shoes")
+    await expect(tour).to_contain_text("2 of 8")
+    for _ in range(5):
+        await tour.get_by_role("button", name="Next").click()
+    await expect(page.get_by_role("button", name="Forget me")).to_be_visible()
+    await tour.get_by_role("button", name="End the tour").click()
+    await page.goto(f"{address}/demo/")
+    await expect(tour).to_be_hidden()

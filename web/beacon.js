@@ -290,15 +290,15 @@
   };
 
   // ---- engaged time: visible, focused, and something moved within the last 30 seconds
-  const beat = () => {
+  const beat = (moved) => {
     const now = performance.now();
     if (active) engaged += Math.min(now - last, 3e4);
     last = now;
     active = !doc.hidden && doc.hasFocus();
-    deepest = Math.max(deepest, scrollY + innerHeight);
+    if (moved) deepest = Math.max(deepest, scrollY + innerHeight); // while a page loads, asking would force a layout
   };
   const engagement = () => {
-    beat();
+    beat(1);
     if (engaged < 1e3) return;
     track('user_engagement', {
       engagement_time_msec: engaged | 0,

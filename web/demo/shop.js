@@ -3,23 +3,14 @@
  * It runs before the beacon and talks to it only through pz(…), as any shop would. The one place where it looks inside is
  * "browse as", which puts a generated shopper's random id where the beacon keeps its own.
  */
-const pz = (window.pz = window.pz || ((...call) => (window.pz.q = window.pz.q || []).push(call)));
-const ask = (...call) => window.pz(...call);
-const $ = (id) => document.getElementById(id);
+import { $, ask, cookie, find, fill, make, remember } from './basics.js';
+import './hits.js';
+import './tour.js';
+
 const root = document.documentElement;
-const make = (name, text, className) => {
-  const el = document.createElement(name);
-  if (text != null) el.textContent = text;
-  if (className) el.className = className;
-  return el;
-};
 
 // ---- the decision: state and purposes, in a cookie that only this shop's pages read (never the personalization server)
 const VERSION = 'demo-1';
-const cookie = (name) => (document.cookie.split('; ').find((c) => c.startsWith(name + '=')) || '').slice(name.length + 1);
-const remember = (name, value, days) => {
-  document.cookie = `${name}=${value}; path=/demo; samesite=lax; max-age=${days * 86400}`;
-};
 const decision = () => {
   const [state, purposes] = cookie('demo_consent').split('/');
   return state ? { state, purposes: purposes ? purposes.split('+') : [] } : undefined;
@@ -186,21 +177,11 @@ document.addEventListener('pz:consent', (e) => {
 const results = $('results');
 const field = $('q');
 if (results) {
-  const find = async () => {
+  const look = async () => {
     const query = field.value.trim();
     if (!query) return;
-    const visitor = ask('visitor');
     try {
-      const answer = await fetch('/v1/search', {
-        method: 'POST',
-        credentials: 'omit',
-        body: JSON.stringify({
-          key: document.querySelector('script[data-key]').dataset.key, visitor, query, limit: 48,
-          context: { region: results.dataset.region, currency: 'EUR', locale: results.dataset.locale },
-        }),
-      });
-      if (!answer.ok) throw answer.status;
-      const found = await answer.json();
+      const found = await find(query, 48);
       if (query == field.value.trim()) show(query, found);
     } catch (error) {
       /* what the shop's own server rendered stays */
@@ -224,31 +205,21 @@ if (results) {
     noteShelf({ placement: 'search', ...found }, found, 'Search results');
   };
   const tile = (item, i) => {
-    const money = (value) => new Intl.NumberFormat(results.dataset.locale, { style: 'currency', currency: item.currency }).format(value);
-    const reduced = item.sale_price != null && item.sale_price < item.price;
     const li = make('li');
-    Object.assign(li.dataset, { pzItem: item.id, pzIndex: i, pzPrice: reduced ? item.sale_price : item.price, pzCurrency: item.currency });
-    li.append($('card').content.cloneNode(true));
-    const part = (name) => li.querySelector(`[data-pz=${name}]`);
-    part('link').href = item.url;
-    part('image').src = item.image.url || item.image;
-    part('title').textContent = item.title;
-    part('price').textContent = money(reduced ? item.sale_price : item.price);
-    if (reduced) part('was').textContent = money(item.price);
-    else part('was').remove();
-    part('reason').textContent = item.reason ? item.reason.text : '';
+    const price = fill(li, item);
+    Object.assign(li.dataset, { pzItem: item.id, pzIndex: i, pzPrice: price, pzCurrency: item.currency });
     return li;
   };
   let typing;
   field.addEventListener('input', () => {
     clearTimeout(typing);
-    typing = setTimeout(find, 150);
+    typing = setTimeout(look, 150);
   });
   field.form.addEventListener('submit', (e) => {
     e.preventDefault();
-    find();
+    look();
   });
-  addEventListener('DOMContentLoaded', find); // after the beacon has started
+  addEventListener('DOMContentLoaded', look); // after the beacon has started
 }
 
 // ---- the front page in this visitor's own order, where they agreed: nothing that is seen moves
