@@ -157,7 +157,7 @@ def _matrix(
         scores = np.append(lift[group], 0.0)[groups] * wanted
         best = _best(scores, min(keep, _FOR_GROUPS_ALONE) + 1)
         for item in np.flatnonzero(groups == group):
-            rows[item] = _row(best, scores[best], int(item))
+            rows[item] = _row(best, scores[best], int(item), min(keep, _FOR_GROUPS_ALONE))
     if len(domain) and of_items.weight:
         corrected = _corrected(of_items, of_groups, domain, groups, share)
         degree = np.maximum(corrected.sum(axis=1), 1e-9)
@@ -168,7 +168,7 @@ def _matrix(
             own = corrected[place] / np.sqrt(degree[place] * degree) * servable[domain]
             scores[domain] = own * (1 / np.sqrt(max(share[item], 1e-9)) if groups[item] >= 0 else 1.0)
             best = _best(scores, keep + 1)
-            rows[item] = _row(best, scores[best], item)
+            rows[item] = _row(best, scores[best], item, keep)
     starts = np.concatenate([[0], np.cumsum([len(numbers) for numbers, _ in rows])]).astype(np.int64)
     numbers, scores = (np.concatenate(part) for part in zip(*rows, strict=True))
     return csr_matrix((scores, numbers, starts), shape=(items, items))
@@ -217,8 +217,8 @@ def _best(scores: NDArray[np.floating], most: int) -> Ints:
     return best[scores[best] > 0].astype(np.int32)
 
 
-def _row(best: Ints, scores: NDArray[np.floating], item: int) -> tuple[Ints, Floats]:
-    others = best != item
+def _row(best: Ints, scores: NDArray[np.floating], item: int, keep: int) -> tuple[Ints, Floats]:
+    others = np.flatnonzero(best != item)[:keep]
     total = float(scores[others].sum())
     weights = scores[others] / total if total else scores[others]
     return best[others], weights.astype(np.float32)
