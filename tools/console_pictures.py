@@ -16,10 +16,11 @@ PICTURES = ROOT / "docs" / "screenshots" / "console"
 HEIGHTS = {1280: 900, 390: 844}
 SCHEMES: tuple[Literal["light", "dark"], ...] = ("light", "dark")
 SCREENS = {
-    "sign-in": "sign-in", "today": "", "rules": "rules", "rule": "rules/rule/rain-gear-for-the-uk?p_persona=hiker",
+    "sign-in": "sign-in", "today": "", "rules": "rules",
+    "rule": "rules/rule/rain-gear-for-the-uk?p_persona=hiker&p_region=UK",
     "rule-conflict": "rules/rule/boots-of-the-month", "rules-review": "rules/review",
     "rules-versions": "rules/versions",
-    "personas": "rules/personas", "experiments": "experiments", "experiment": "experiments/personal-home",
+    "personas": "rules/personas", "experiments": "experiments", "experiment": "experiments/{experiment}",
     "experiment-new": "experiments/new", "segments": "segments", "catalogue": "catalogue",
     "product": "catalogue/boots-0158", "placements": "placements", "placement": "placements/home",
     "why-latest": "why", "why": "why/{why}", "consent": "consent", "requests": "requests",
@@ -28,6 +29,8 @@ SCREENS = {
     "audit": "audit", "people": "audit/people",
     "keys": "audit/keys", "account": "account",
 }  # fmt: skip
+README = {("rule", 1280, "light"), ("experiment", 1280, "dark")}
+"""What the README shows, as far as the window shows it."""
 RULES: list[dict[str, Any]] = [
     {"name": "Rain gear for the UK", "when": {"placements": ["home"], "regions": ["UK"]},
      "then": {"do": "boost", "match": 'category == "outerwear/rain-jackets"', "strength": 0.8}},
@@ -71,7 +74,10 @@ def fill(client: APIRequestContext, address: str, password: str) -> dict[str, st
     made = ask("POST", "/v1/privacy/requests", {"kind": "erasure", "visitor": {"user": "somebody-who-asked"}})
     shelf = ask("POST", "/v1/recommendations", {"requests": [{"placement": "home"}]})["results"][0]
     ask("POST", "/v1/recommendations", {"requests": [{"placement": "trending"}, {"placement": "new"}]})
-    return {"request": made["id"], "why": shelf["request_id"]}
+    keys = [each["key"] for each in ask("GET", "/v1/experiments")["experiments"]]
+    told = [key for key in keys if ask("GET", f"/v1/experiments/{key}/results").get("metrics")]
+    # One with numbers where `personalize simulate --url` has made some.
+    return {"request": made["id"], "why": shelf["request_id"], "experiment": (told or ["personal-home"])[-1]}
 
 
 def photograph(browser: Browser, address: str, password: str) -> None:
@@ -91,6 +97,8 @@ def photograph(browser: Browser, address: str, password: str) -> None:
                 if name != "sign-in":
                     url = f"{address}/console/{filled(path, names)}"
                     take(page, url, PICTURES / f"{name}-{width}-{scheme}.png")
+                if (name, width, scheme) in README:
+                    page.screenshot(path=PICTURES.parent / f"console-{name}-{width}-{scheme}.png")
             context.close()
 
 
