@@ -138,7 +138,8 @@ async def test_a_plugin_of_the_shops_own_has_its_say_also_when_it_fails(tmp_path
         first = (await trained(node))["id"]
         home = node.folder / "generations"
     for fails, told in ((False, "people are not everyone"), (True, "out of order")):
-        toml = f"[training]\nevery_hours = 0\ncontent_dimensions = 8\n[plugins.never]\nfails = {str(fails).lower()}\n"
+        toml = '[privacy]\nlearned = "exact"\n[node]\nclock = "events"\n'
+        toml += f"[training]\nevery_hours = 0\ncontent_dimensions = 8\n[plugins.never]\nfails = {str(fails).lower()}\n"
         (tmp_path / "personalize.toml").write_text(toml)
         command = [sys.executable, "-m", "app", "-c", str(tmp_path / "personalize.toml"), "train", "--quiet"]
         done = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, check=False)  # noqa: ASYNC221

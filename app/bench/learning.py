@@ -22,8 +22,10 @@ from app.bench.scene import Scene
 from app.bench.served import LOAD_CORE, CannotMeasure, Served
 from store.generation import current, publish
 
-SWAP_RATE = 300.0
-SWAPS = 4
+SWAP_RATE = 100.0
+SWAPS = 3
+APART_SECONDS = 2.0
+"""Between two swaps: a shop has hours, and on the server's core a generation is read beside the answers."""
 TRAINING_RATE = 500.0
 ROUNDS = 3
 PATIENCE_SECONDS = 60.0
@@ -37,7 +39,7 @@ def swap_under_load(scene: Scene, server: Served) -> list[Figure]:
     if name is None:
         raise CannotMeasure(f"{home}: nothing is published")
     copies = [copied(home, name, f"{name}-swap{number}") for number in range(SWAPS)]
-    seconds = max(scene.seconds, SWAPS * 2.0)
+    seconds = max(scene.seconds, SWAPS * (APART_SECONDS + 2.0))
     questions = list(recommendations(scene.world, int(SWAP_RATE * seconds), scene.random))
     quiet = _at_rate(scene, server, questions[: len(questions) // 2], SWAP_RATE)
     taken: list[float] = []
@@ -51,6 +53,7 @@ def swap_under_load(scene: Scene, server: Served) -> list[Figure]:
                     return
                 sleep(0.05)
             taken.append(perf_counter() - begun)
+            sleep(APART_SECONDS)
 
     swapping = Thread(target=swap)
     swapping.start()
