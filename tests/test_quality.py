@@ -7,6 +7,7 @@ from pathlib import Path
 import msgspec
 import pytest
 
+from app.quality import privacy_cost
 from app.quality.measure import Measure, table
 from app.quality.retail import (
     TEST,
@@ -154,17 +155,24 @@ def shop_of_two_tastes() -> list[dict[str, str]]:
     return lines
 
 
-def test_a_whole_run_imports_trains_serves_asks_and_writes_down_what_came_out(tmp_path: Path) -> None:
+def test_a_whole_run_imports_trains_serves_asks_and_writes_down_what_came_out(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(privacy_cost, "EPSILONS", (8,))
     (tmp_path / "online_retail").mkdir()
     retail_file(tmp_path / "online_retail", shop_of_two_tastes())
     said: list[str] = []
-    run(tmp_path, tmp_path / "quality.json", said.append, "shop")
+    run(tmp_path, tmp_path / "quality.json", said.append, "privacy")
     written = msgspec.json.decode((tmp_path / "quality.json").read_bytes())
     measured = {(row["protocol"], row["metric"]): row for row in written["measures"]}
-    assert len(measured) == 5
+    curve = {name for name, _ in measured} & {"popularity", "dp, ε = 8", "exact"}
+    assert len(curve) == 3
+    assert len(measured) == 5 + 4 * 3
+    assert measured["exact", "HR@20, all"]["value"] == measured["shop, all purchases", "HR@20"]["value"]
+    assert measured["popularity", "HR@20, all"]["ratio"] == 1
     assert written["split"] == TEST.split
     for (protocol, _), row in measured.items():
-        assert 0 < row["value"] <= 1, protocol
+        assert 0 < row["value"] <= 1 or protocol.startswith("dp"), protocol
         assert row["seconds"] >= 0
         assert row["verdict"] in said[-2]
     assert measured["shop, search, all", "MRR"]["memory_mb"] > 20

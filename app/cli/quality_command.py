@@ -9,6 +9,7 @@ import click
 from app.cli import fail
 
 _FILE = click.Path(path_type=Path)
+_PROTOCOLS = ["shop", "privacy", "interactions", "movies", "exploration", "sessions"]
 
 
 @click.command()
@@ -20,9 +21,7 @@ _FILE = click.Path(path_type=Path)
     help="Folder of the data sets.",
 )
 @click.option("--output", type=click.Path(path_type=Path), default=Path("quality.json"), show_default=True)
-@click.option(
-    "--only", type=click.Choice(["shop", "interactions", "sessions"]), default=None, help="One protocol alone."
-)
+@click.option("--only", type=click.Choice(_PROTOCOLS), help="One protocol alone; privacy is the shop with its curve.")
 @click.option("--validate", is_flag=True, help="The month before the test: what settings are chosen on.")
 @click.option(
     "--interactions",

@@ -31,7 +31,7 @@ TRIED: tuple[dict[str, Sequence[float]], ...] = (
     {"neighbours": (50, 200, 500)},
     {"recent_sessions": (200, 1000, 1500)},
     {"distance": (1.0, 1.5, 2.0, 3.0, 5.0)},
-    {"revisits": (0.5, 1.0, 1.25, 1.5, 2.0)},
+    {"revisits": (0.7, 1.25, 1.5, 3.0, 5.0)},
 )
 """Settings in the order they are tried, each with the values beside the one in force."""
 

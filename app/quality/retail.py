@@ -59,6 +59,11 @@ class Protocol:
         """Who went on to buy something they had not bought before."""
         return [customer for customer in self.customers if self.wanted[customer] - self.bought[customer]]
 
+    @property
+    def new(self) -> dict[str, set[str]]:
+        """Explorer -> what they had not bought before."""
+        return {customer: self.wanted[customer] - self.bought[customer] for customer in self.explorers}
+
 
 def read_protocol(file: Path, when: Split) -> Protocol:
     """Clean and split the file as LEARNING.md says: a customer, quantity and price above 0, a real stock code."""
@@ -87,6 +92,10 @@ def _clean_lines(file: Path) -> Iterator[tuple[str, str, str, str]]:
             if not _STOCK_CODE.match(row["StockCode"]):
                 continue
             yield row["CustomerID"].removesuffix(".0"), row["StockCode"], row["Description"], row["InvoiceDate"]
+
+
+Lists = Mapping[str, Sequence[str]]
+"""Customer -> items."""
 
 
 @dataclass(frozen=True)
@@ -135,14 +144,9 @@ def reciprocal_rank(answer: Sequence[str], item: str) -> float:
 
 def measure(shop: Shop, protocol: Protocol, seed: int) -> list[Measure]:
     """Every metric of the protocol, static and personalized from the same server."""
-    bought, wanted = protocol.bought, protocol.wanted
-    new = {customer: wanted[customer] - bought[customer] for customer in protocol.explorers}
-    lists: dict[str, dict[str, list[str]]] = {}
-    for placement in ("static", "home"):
-        lists[f"all {placement}"] = {c: shop.recommend(placement, {"user": c}, limit=K) for c in protocol.customers}
-        lists[f"new {placement}"] = {
-            c: shop.recommend(placement, {"user": c}, limit=K, exclude=sorted(bought[c])) for c in protocol.explorers
-        }
+    wanted, new = protocol.wanted, protocol.new
+    lists = {name: answers for placement in ("static", "home")
+             for name, answers in lists_of(shop, protocol, placement).items()}  # fmt: skip
     found = [
         Measure("shop, all purchases", "HR@20", hit_rate(lists["all home"], wanted), 1.2, 1.32,
                 static=hit_rate(lists["all static"], wanted), anchor=".912"),
@@ -150,6 +154,29 @@ def measure(shop: Shop, protocol: Protocol, seed: int) -> list[Measure]:
                 static=hit_rate(lists["new static"], new), anchor=".632"),
     ]  # fmt: skip
     return found + _measure_search(shop, protocol, seed)
+
+
+def lists_of(shop: Shop, protocol: Protocol, placement: str) -> dict[str, Lists]:
+    """ "all home" and "new home": what everybody is shown, and what explorers are of things new to them."""
+    bought = protocol.bought
+    return {
+        f"all {placement}": {c: shop.recommend(placement, {"user": c}, limit=K) for c in protocol.customers},
+        f"new {placement}": {
+            c: shop.recommend(placement, {"user": c}, limit=K, exclude=sorted(bought[c])) for c in protocol.explorers
+        },
+    }
+
+
+def coverage(lists: Lists, catalogue: int) -> float:
+    """Which share of the catalogue is in anybody's list."""
+    return len({item for listed in lists.values() for item in listed}) / max(1, catalogue)
+
+
+def popularity_bias(lists: Lists, bought: Mapping[str, set[str]]) -> float:
+    """Mean over all places of the lists of which share of the customers had bought the item by then."""
+    buyers = Counter(item for items in bought.values() for item in items)
+    shown = [buyers[item] for listed in lists.values() for item in listed]
+    return float(np.mean(shown)) / max(1, len(bought)) if shown else 0.0
 
 
 def _measure_search(shop: Shop, protocol: Protocol, seed: int) -> list[Measure]:

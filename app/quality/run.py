@@ -13,7 +13,18 @@ from typing import Any
 import msgspec
 
 from app.config.sections import TrainingOptions
-from app.quality import files, interactions, retail, retrieval, scratch, session_files, sessions
+from app.quality import (
+    files,
+    interactions,
+    logged,
+    movies,
+    privacy_cost,
+    retail,
+    retrieval,
+    scratch,
+    session_files,
+    sessions,
+)
 from app.quality.measure import Measure, table
 
 Said = Callable[[str], None]
@@ -24,18 +35,23 @@ CLEAN = Path(__file__).with_name("online-retail-clean.toml")
 def run(data: Path, output: Path, said: Said, only: str = "", *, validate: bool = False) -> bool:
     """Everything the data folder allows; the table is said, quality.json written. True when every floor holds.
 
-    `only` is "shop", "interactions" or "sessions". `validate` guesses the month before the test
+    `only` names one protocol. `validate` guesses the month before the test
     begins: what settings are chosen on.
     """
     started = perf_counter()
     said(f"seed {SEED}")
     when = retail.VALIDATION if validate else retail.TEST
     measures: list[Measure] = []
+    privacy = only in ("", "privacy") and not validate
     with TemporaryDirectory(prefix="personalize-quality-") as folder:
-        if only in ("", "shop") and (data / "online_retail").is_dir():
-            measures += _shop(data / "online_retail", Path(folder) / "shop", said, when)
+        if only in ("", "shop", "privacy") and (data / "online_retail").is_dir():
+            measures += _shop(data / "online_retail", Path(folder) / "shop", said, when, privacy=privacy)
         if only in ("", "interactions") and (data / "gowalla_lightgcn").is_dir():
             measures += _gowalla(data / "gowalla_lightgcn", said)
+        if only in ("", "movies") and (data / "ml_latest_small").is_dir():
+            measures += _movies(data / "ml_latest_small", Path(folder) / "movies", said)
+        if only in ("", "exploration") and (data / "obd_small").is_dir():
+            measures += _logged(data / "obd_small")
         if only in ("", "sessions") and (data / "serenade_toy").is_dir():
             measures += _sessions(data / "serenade_toy", Path(folder) / "sessions", said)
     if not measures:
@@ -106,17 +122,40 @@ def _gowalla(data: Path, said: Said) -> list[Measure]:
     return _took(interactions.measure(read, learned, "Gowalla", floors), started, memory)
 
 
-def _shop(data: Path, folder: Path, said: Said, when: retail.Split) -> list[Measure]:
+def _movies(data: Path, folder: Path, said: Said) -> list[Measure]:
+    started = perf_counter()
+    return _took(movies.measure(data, folder, TrainingOptions(), said), started, 0)
+
+
+def _logged(data: Path) -> list[Measure]:
+    started = perf_counter()
+    return _took(logged.measure(data, SEED), started, 0)
+
+
+def _shop(data: Path, folder: Path, said: Said, when: retail.Split, *, privacy: bool) -> list[Measure]:
     started = perf_counter()
     protocol = retail.read_protocol(data / "online_retail.csv.gz", when)
-    memory = scratch.prepare(folder, str(CLEAN), data, until=f"{when.split} 00:00:00")
+    untrained = folder.with_name("untrained")
+    memory = scratch.prepare(
+        folder, str(CLEAN), data, until=f"{when.split} 00:00:00", before_training=untrained if privacy else None
+    )
     said(f"online_retail before {when.split}: imported and trained in {perf_counter() - started:.0f} s")
     with scratch.served(folder) as shop:
         measures = retail.measure(shop, protocol, SEED)
+        lists = {place: retail.lists_of(shop, protocol, place) for place in ("static", "home")} if privacy else {}
         memory = max(memory, shop.memory_mb())
     measures = _took(measures, started, memory)
     started = perf_counter()
-    return measures + _took(retrieval.measure(folder / "data" / "generations", SEED), started, 0)
+    measures += _took(retrieval.measure(folder / "data" / "generations", SEED), started, 0)
+    if not privacy:
+        return measures
+    started = perf_counter()
+    static = {"all": measures[0].static or 0.0, "new": measures[1].static or 0.0}
+    popular = {name.replace("static", "home"): answers for name, answers in lists["static"].items()}
+    curve = privacy_cost.rows("popularity", popular, protocol, static)
+    curve += privacy_cost.measure(untrained, protocol, static, said)
+    curve += privacy_cost.rows("exact", lists["home"], protocol, static)
+    return measures + _took(curve, started, 0)
 
 
 def _sessions(data: Path, folder: Path, said: Said) -> list[Measure]:

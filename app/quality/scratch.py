@@ -80,12 +80,17 @@ class Shop:
         return int(status.split("VmHWM:")[1].split()[0]) / 1024
 
 
-def prepare(folder: Path, mapping: str, data: Path, *, until: str = "") -> float:
-    """Import and train in a fresh folder, as a person would: by the program's own commands. Their peak memory in MB."""
+def prepare(folder: Path, mapping: str, data: Path, *, until: str = "", before_training: Path | None = None) -> float:
+    """Import and train in a fresh folder, as a person would: by the program's own commands. Their peak memory in MB.
+
+    `before_training`: where a copy of the folder goes in between, to be trained in another way.
+    """
     shutil.rmtree(folder, ignore_errors=True)
     folder.mkdir(parents=True)
     shutil.copyfile(PROFILE, folder / "personalize.toml")
     imported = personalize(folder, "import", mapping, str(data), "--quiet", *(("--until", until) if until else ()))
+    if before_training is not None:
+        shutil.copytree(folder, before_training)
     trained = personalize(folder, "train", "--quiet")
     return max(imported.memory_mb, trained.memory_mb)
 
