@@ -123,7 +123,7 @@ async def test_of_few_people_nothing_is_released_but_about_how_many_there_are(tm
             card = await trained(node)
             assert card["privacy"]["releases"] == ["people.all"]
             assert "fewer than 100 people" in card["too_few"]
-            assert {artefact(name) for name in stored(node).arrays} == {"content"}
+            assert {artefact(name) for name in stored(node).arrays} == {"content", "segments"}
 
 
 async def test_past_the_budget_a_run_is_refused_with_the_arithmetic_and_refreshes_what_is_free(tmp_path: Path) -> None:
@@ -315,7 +315,7 @@ async def test_every_table_a_training_reads_and_every_artefact_it_writes_is_list
 
 
 def test_what_is_made_of_the_catalogue_alone_is_free() -> None:
-    assert [name for name, made_of in MADE_OF.items() if made_of == CATALOGUE] == ["content"]
+    assert [name for name, made_of in MADE_OF.items() if made_of == CATALOGUE] == ["content", "segments"]
 
 
 async def test_killed_between_the_debit_and_the_artefact_the_old_generation_serves(tmp_path: Path) -> None:
