@@ -20,7 +20,7 @@ def command(ctx: click.Context, epsilon: float | None, canaries: int, as_json: b
     """
     import msgspec
 
-    from app.learning.audit import audit
+    from app.learning.audit import audit, membership
 
     privacy = read_config(ctx).privacy
     if epsilon is not None:
@@ -31,5 +31,8 @@ def command(ctx: click.Context, epsilon: float | None, canaries: int, as_json: b
     else:
         click.echo(f"{found.release}: claimed ε = {found.claimed:g} (δ = {found.delta:g}); {found.canaries:,} canaries"
                    f" prove at least {found.at_least:.2f} ({found.confidence:.0%} sure)")  # fmt: skip
+        attacked = membership(privacy, 10 * canaries)
+        click.echo(f"by the published vectors alone {attacked.found:.2%} of those who took part are found, and"
+                   f" {attacked.false:.2%} of the others; the promise allows {attacked.at_most:.2%}")  # fmt: skip
     if found.verdict:
         fail(f"FAILED  {found.verdict}")

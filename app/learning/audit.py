@@ -18,6 +18,7 @@ from dataclasses import replace
 from math import sqrt
 from pathlib import Path
 from tempfile import TemporaryDirectory
+from typing import NamedTuple
 
 import msgspec
 import numpy as np
@@ -26,7 +27,7 @@ from scipy.stats import norm
 
 from app.config import Config
 from app.config.sections import PrivacyOptions
-from app.learning.accounting import epsilon_of
+from app.learning.accounting import epsilon_of, mu_of
 from app.learning.contributions import Contributions, contributions
 from app.learning.dp_als import PART, Behind, Recipe, Shares, Sums, starting_vectors, steps
 from app.learning.engine import sums_over
@@ -105,6 +106,32 @@ def audit_vectors(privacy: PrivacyOptions, canaries: int) -> AuditResult:
                 scores += _per_canary(seen * signal, canaries) / variance
                 squares += _per_canary(signal * signal, canaries) / variance
     return result_of("item vectors", privacy, scores, squares, joined)
+
+
+class Membership(NamedTuple):
+    """How often somebody who took part is found by the published vectors alone, where `false` of the others are too."""
+
+    found: float
+    false: float
+    at_most: float
+    """What no attack can pass, by the promise: the trade-off curve of its μ (Dong, Roth & Su, 2022)."""
+
+
+def membership(privacy: PrivacyOptions, canaries: int = 20_000, false: float = 1e-3) -> Membership:
+    """Attack the final item vectors as an outsider can: a canary's items were moved alike if it took part. Those who
+    did not are the shadows on which the threshold is set."""
+    with scratch_door(privacy, PART) as door:
+        joined = coins(canaries)
+        everybody = canaries_of(canaries)
+        present = Contributions(*(_rows_where(table, joined) for table in (everybody.weights, everybody.values)))
+        behind = Behind(np.full(everybody.items, canaries, np.int32), canaries)
+        start = starting_vectors(everybody.items, RECIPE.dimensions, np.random.default_rng(secrets.randbits(64)))
+        *_, last = steps(_sums(present), RECIPE, door, start, behind)
+    own = last.vectors.reshape(canaries, ITEMS_OF_A_CANARY, -1)
+    scores = np.einsum("nd,nd->n", own[:, 0], own[:, 1])
+    threshold = np.quantile(scores[~joined], 1 - false)
+    promised = float(norm.cdf(norm.ppf(false) + mu_of(privacy.epsilon, privacy.delta)))
+    return Membership(float((scores[joined] > threshold).mean()), false, promised)
 
 
 def result_of(release: str, privacy: PrivacyOptions, scores: Doubles, squares: Doubles, joined: Mask) -> AuditResult:
