@@ -114,6 +114,14 @@ def test_mistakes_in_a_command_or_its_configuration_are_named(tmp_path: Path) ->
     assert (until[0], "nowhere: there is no such folder\n" in until[2]) == (1, True)
 
 
+def test_an_account_never_loses_its_roles_by_a_forgotten_option(tmp_path: Path) -> None:
+    (tmp_path / "personalize.toml").write_text("")
+    ended(tmp_path, "users", "add", "ada", "--role", "marketer")
+    code, _, said = ended(tmp_path, "users", "roles", "ada")
+    assert (code, "Missing option '--role'" in said) == (2, True)
+    assert "marketer" in ended(tmp_path, "users", "list")[1]
+
+
 def test_what_is_in_use_is_said(tmp_path: Path) -> None:
     (tmp_path / "personalize.toml").write_text("")
     with socket.create_server(("127.0.0.1", 0)) as taken:

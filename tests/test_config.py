@@ -102,6 +102,28 @@ def test_all_problems_are_told_at_once_each_with_its_path_and_what_would_be_righ
     ]
 
 
+def test_in_a_list_each_table_and_each_choice_is_told_by_its_place() -> None:
+    found = problems_of(
+        {
+            "segment": {"consent": "grnted", "categories": {"Ads": ["ad_storage", "analytics_stroage"]}},
+            "experiences": {"home": {"sections": ["home"], "banners": [{"id": "a", "titel": "x"}]}},
+        }
+    )
+    assert found == [
+        "segment.consent: 'grnted' is no choice here; did you mean 'granted'?",
+        "segment.categories.Ads[1]: 'analytics_stroage' is no choice here; did you mean 'analytics_storage'?",
+        "experiences.home.banners[0].titel: unknown setting; did you mean 'title'?",
+        "experiences.home.banners[0].title: missing",
+    ]
+
+
+def test_a_feed_that_could_not_be_read_is_told_before_it_is() -> None:
+    feed = {"file": "x.csv", "fields": {"titel": "name"}, "encoding": "utf-88"}
+    titel, encoding = problems_of({"feeds": {"main": feed}})
+    assert titel == "feeds.main.fields.titel: no such field; did you mean 'title'?"
+    assert encoding.startswith("feeds.main.encoding: there is no encoding 'utf-88'")
+
+
 def test_what_cannot_be_meant_is_told_too() -> None:
     found = problems_of(
         {

@@ -14,8 +14,9 @@ from store.admin import AdminStore
 from store.clock import Clock
 
 ROLES = click.option(
-    "--role", "roles", multiple=True, type=click.Choice(list(ROLE_NAMES)), help="What it may do; may be repeated."
-)
+    "--role", "roles", multiple=True, required=True, type=click.Choice(list(ROLE_NAMES)),
+    help="What it may do; may be repeated.",
+)  # fmt: skip
 
 
 @click.group()

@@ -6,7 +6,7 @@ import tomllib
 from collections.abc import Mapping
 from pathlib import Path
 from types import UnionType
-from typing import Any, Literal, TypeVar, get_args, get_origin
+from typing import Annotated, Any, Literal, TypeVar, get_args, get_origin
 
 import msgspec
 
@@ -89,6 +89,12 @@ def _value(kind: object, value: object, path: str, problems: list[str]) -> objec
         kind = others[0] if len(others) == 1 else kind
     if isinstance(kind, type) and issubclass(kind, msgspec.Struct):
         return _struct(kind, value, path, problems)
+    if isinstance(value, list) and (each := _told_one_by_one(kind)) is not None:
+        before = len(problems)
+        for place, entry in enumerate(value):
+            _value(each, entry, f"{path}[{place}]", problems)
+        if len(problems) > before:
+            return None
     if get_origin(kind) is dict and isinstance(value, Mapping):
         of = get_args(kind)[1]
         return {key: _value(of, entry, f"{path}.{key}", problems) for key, entry in value.items()}
@@ -97,6 +103,16 @@ def _value(kind: object, value: object, path: str, problems: list[str]) -> objec
     except msgspec.ValidationError as error:
         problems.append(f"{path}: {_sentence(str(error), value, kind)}")
         return None
+
+
+def _told_one_by_one(kind: object) -> object:
+    """Of a list of tables or of choices: the kind of its entries, each of which is told by its place; else None."""
+    kind = get_args(kind)[0] if get_origin(kind) is Annotated else kind
+    if get_origin(kind) is not list:
+        return None
+    entry: object = get_args(kind)[0]
+    table = isinstance(entry, type) and issubclass(entry, msgspec.Struct)
+    return entry if table or get_origin(entry) is Literal else None
 
 
 def _sentence(error: str, value: object, kind: object) -> str:

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
-from typing import Any
+from typing import Any, Literal
 
 import msgspec
 
@@ -15,15 +15,20 @@ from app.dialects.names import SEGMENT
 from app.dialects.reading import Json, digest, line, milliseconds, number, table, tables, without_gaps, word
 
 KINDS = ("track", "page", "screen", "identify", "group", "alias")
+ConsentType = Literal[
+    "ad_storage", "ad_user_data", "ad_personalization", "analytics_storage", "functionality_storage",
+    "personalization_storage", "security_storage",
+]  # fmt: skip
+"""Types of Google Consent Mode v2."""
 _SILENT = ("identify", "group", "alias")
 
 
 class SegmentOptions(msgspec.Struct, frozen=True, kw_only=True):
     """[segment]: what a message that says nothing of consent may be taken for, and what its categories mean."""
 
-    consent: str = ""
+    consent: Literal["", "granted", "session", "denied", "anonymous"] = ""
     """State of messages without consent preferences; empty: what the jurisdiction allows unasked."""
-    categories: dict[str, list[str]] = {}
+    categories: dict[str, list[ConsentType]] = {}
     """Category of `context.consent.categoryPreferences` -> types of Google Consent Mode it grants."""
 
 

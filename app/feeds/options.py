@@ -2,10 +2,14 @@
 
 from __future__ import annotations
 
+import codecs
 from typing import Annotated, Literal
 
 import msgspec
 from msgspec import Meta
+
+from app.config.suggestion import suggest
+from app.feeds.raw import MAPPED
 
 Format = Literal[
     "auto", "google-xml", "google-tsv", "shopify", "woocommerce", "json-ld", "ndjson", "csv", "yaml",
@@ -44,4 +48,9 @@ class FeedOptions(msgspec.Struct, frozen=True, kw_only=True):
             found.append("url: a feed has a url or a file" + (", not both" if self.url else ""))
         if self.url and not self.url.startswith(("https://", "http://")):
             found.append("url: must begin with https:// or http://")
+        found += [f"fields.{ours}: no such field{suggest(ours, MAPPED)}" for ours in self.fields if ours not in MAPPED]
+        try:
+            codecs.lookup(self.encoding)
+        except LookupError:
+            found.append(f"encoding: there is no encoding '{self.encoding}'; most feeds are 'utf-8' or 'cp1252'")
         return found
