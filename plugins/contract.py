@@ -8,7 +8,6 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
-from functools import cached_property
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -20,6 +19,7 @@ from plugins.links import Links, links_of
 from plugins.model import Model
 from plugins.ruling import Ruling
 from store import loops
+from store.once import once
 from store.records import Floats, Ints, Mask, Purpose
 
 if TYPE_CHECKING:
@@ -73,6 +73,12 @@ class Visitor:
     segments: frozenset[str] = frozenset()
     """Keys of segments; empty without the `profile` purpose."""
 
+    def but(self, **told: object) -> Visitor:
+        """The same visitor, some of it told otherwise: `dataclasses.replace` at a fraction of its cost."""
+        other = object.__new__(Visitor)
+        other.__dict__.update(self.__dict__, **told)
+        return other
+
     @property
     def known(self) -> bool:
         """Whether there is anything to personalize with."""
@@ -91,12 +97,12 @@ class Allowed:
     region: str | None = None
     """For which region it is known to be made; None: that is not known."""
 
-    @cached_property
+    @once
     def items(self) -> Ints:
         """The numbers of the allowed items, ascending."""
         return np.flatnonzero(self.mask).astype(np.int32)
 
-    @cached_property
+    @once
     def share(self) -> float:
         """Which part of the catalogue is allowed, 0..1."""
         return int(np.count_nonzero(self.mask)) / len(self.mask) if len(self.mask) else 0.0
@@ -142,14 +148,14 @@ class Context:
     chances: dict[int, float] = field(default_factory=dict)
     """Item -> the probability with which it was drawn into the list, written by whoever draws; the rest was ranked."""
 
-    @cached_property
+    @once
     def taste(self) -> Floats | None:
         """The visitor's folded-in vector, [d], computed once per request; None for an unknown visitor."""
         if len(self.visitor.history) == 0:
             return None
         return self.model.user_vector(self.visitor.history, self.visitor.weights)
 
-    @cached_property
+    @once
     def content_taste(self) -> Floats | None:
         """Where the visitor's history lies among the content vectors, [d_content], unit length, or None."""
         items, weights = self.visitor.history, self.visitor.weights
@@ -174,25 +180,25 @@ class Context:
         """
         return np.clip(scores, -1, 1) if self.searching else scaled(scores)
 
-    @cached_property
+    @once
     def next_items(self) -> tuple[Ints, Floats]:
         """What visits like this one went on to, best first, with scores; empty for a visit that has only begun."""
         if len(self.visitor.viewed) == 0:
             return NO_ITEMS, NO_FLOATS
         return self.model.session_scores(self.visitor.viewed, SESSION_DEPTH)
 
-    @cached_property
+    @once
     def history_links(self) -> Links:
         """The neighbours of the visitor's history (its HISTORY_FOLLOWED weightiest items), each weighted by its
         history item; `source` counts within `visitor.history`."""
         history, weights = self.visitor.history, self.visitor.weights
         if len(history) <= HISTORY_FOLLOWED:
             return links_of(self.model.neighbours, history, weights)
-        weightiest = np.argpartition(weights, -HISTORY_FOLLOWED)[-HISTORY_FOLLOWED:].astype(np.int32)
+        weightiest = loops.best_places(weights, HISTORY_FOLLOWED)
         links = links_of(self.model.neighbours, history.take(weightiest), weights.take(weightiest))
         return Links(weightiest.take(links.source), links.items, links.scores)
 
-    @cached_property
+    @once
     def anchors(self) -> Ints:
         """What the page itself is about: its item, else the cart; empty elsewhere."""
         return np.array([self.item], np.int32) if self.item >= 0 else self.cart
@@ -212,40 +218,40 @@ class Candidates:
     def __len__(self) -> int:
         return len(self.items)
 
-    @cached_property
+    @once
     def price(self) -> Floats:
         """What one pays now, sale price included; nan where unknown."""
         return self.catalogue.price.take(self.items)
 
-    @cached_property
+    @once
     def log_price(self) -> Floats:
         """The natural logarithm of the price; -inf where it is 0 or unknown."""
         return self.catalogue.log_price.take(self.items)
 
-    @cached_property
+    @once
     def published(self) -> NDArray[np.float64]:
         """Epoch seconds."""
         return self.catalogue.published.take(self.items)
 
-    @cached_property
+    @once
     def category(self) -> Ints:
         """Code of the whole category path; `catalogue.category_names[code]` is its text."""
         return self.catalogue.category.take(self.items)
 
-    @cached_property
+    @once
     def top_category(self) -> Ints:
         return self.catalogue.top_category.take(self.items)
 
-    @cached_property
+    @once
     def brand(self) -> Ints:
         return self.catalogue.brand.take(self.items)
 
-    @cached_property
+    @once
     def band(self) -> Ints:
         """Price band 0..9: deciles of the item's top category's prices; -1 where unknown."""
         return self.catalogue.band.take(self.items)
 
-    @cached_property
+    @once
     def highest(self) -> int:
         """The largest item number among the candidates; -1 when there are none."""
         return int(self.items.max()) if len(self.items) else -1

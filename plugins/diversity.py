@@ -10,6 +10,7 @@ import numpy as np
 from msgspec import Meta
 
 from plugins.contract import Candidates, Context, Ints, hookimpl
+from store import loops
 
 Share = Annotated[float, Meta(gt=0, le=1)]
 
@@ -29,40 +30,8 @@ class Plugin:
             return None
         of_category = math.ceil(self.category_share * context.limit)
         of_brand = math.ceil(self.brand_share * context.limit)
-        categories: dict[int, int] = {}
-        brands: dict[int, int] = {}
-        within: list[int] = []
-        beyond: list[int] = []
-        kinds = list(zip(ranked.category.tolist(), ranked.brand.tolist(), strict=True))
-        held = _held(ranked, context)
-        for category, brand in (kinds[place] for place in held):
-            categories[category] = categories.get(category, 0) + 1
-            brands[brand] = brands.get(brand, 0) + 1
-        for place, (category, brand) in enumerate(kinds):
-            if place in held:
-                within.append(place)
-                if len(within) == context.limit:
-                    break
-                continue
-            nth, nth_of_brand = categories.get(category, 0), brands.get(brand, 0)
-            # -1 is no kind: items without a category or a brand are not held against each other.
-            if (nth >= of_category and category >= 0) or (nth_of_brand >= of_brand and brand >= 0):
-                beyond.append(place)
-                continue
-            categories[category] = nth + 1
-            brands[brand] = nth_of_brand + 1
-            within.append(place)
-            if len(within) == context.limit:
-                break
-        if not beyond:
+        within, beyond = loops.spaced([ranked.category, ranked.brand], (of_category, of_brand), context.limit)
+        if not len(beyond):
             return None
-        rest = range(within[-1] + 1 if len(within) == context.limit else len(ranked), len(ranked))
-        return np.array([*within, *beyond, *rest], np.int32)
-
-
-def _held(ranked: Candidates, context: Context) -> set[int]:
-    """Where hard pins within the list stand."""
-    held = context.rules.held()
-    if not held:
-        return set()
-    return {place for place, item in enumerate(ranked.items[: context.limit].tolist()) if item in held}
+        seen = len(within) + len(beyond)
+        return np.concatenate((within, beyond, np.arange(seen, len(ranked), dtype=np.int32)))

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import bisect
 import random
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Annotated
 
@@ -51,7 +52,7 @@ class Plugin:
         order = list(range(len(ranked)))
         for place in sorted(chosen, reverse=True):
             del order[place]
-        for slot, place in zip(sorted(draw.sample(range(self.first_slot, shown), slots)), chosen, strict=True):
+        for slot, place in zip(sorted(_drawn(draw, range(self.first_slot, shown), slots)), chosen, strict=True):
             order.insert(slot, place)
         return np.array(order, np.int32)
 
@@ -79,9 +80,17 @@ class Plugin:
         known = np.zeros((len(items), 2), np.float64)
         trained = items < len(rates)
         known[trained] = rates[items[trained]]
-        known[~trained, 0] = float(rates[:, 0].mean())
+        if not trained.all():
+            known[~trained, 0] = float(rates[:, 0].mean())
         rate, shown = known[:, 0], known[:, 1]
         upper = rate + np.sqrt(2 * np.log(2 + shown.sum()) * rate * (1 - rate) / (shown + 1))
         weights = np.exp(self.greed * (upper / max(float(upper.mean()), 1e-9) - 1).clip(-3, 3))
         chances: NDArray[np.float64] = self.at_random / len(items) + (1 - self.at_random) * weights / weights.sum()
         return chances
+
+
+def _drawn(draw: random.Random, among: Sequence[int], count: int) -> list[int]:
+    """`count` distinct ones, each as likely as any other; at a tenth of the cost of `Random.sample`."""
+    if count == 1:
+        return [among[int(draw.random() * len(among))]]
+    return draw.sample(among, count)

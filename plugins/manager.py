@@ -79,7 +79,9 @@ class Plugins:
             ]
             for hook, offered in hook_arguments().items()
         }  # fmt: skip
-        self._reasons = {plugin.name: getattr(type(plugin.plugin), "reason", None) for plugin in found}
+        self._reasons = {
+            plugin.name: getattr(type(plugin.plugin), "reason", None) or (plugin.name, "") for plugin in found
+        }
 
     def names(self, hook: str) -> list[str]:
         """The plugins that implement a hook, in the order they are called."""
@@ -88,7 +90,7 @@ class Plugins:
     def reason(self, plugin: str) -> tuple[str, str]:
         """What a shopper may be told where this plugin speaks for an item: a code and a sentence. `{anchor}` in the
         sentence stands for the title of the item that led there; the class says `reason = (code, sentence)`."""
-        return self._reasons.get(plugin) or (plugin, "")
+        return self._reasons.get(plugin, (plugin, ""))
 
     # ---- serving
 

@@ -16,7 +16,7 @@ from numpy.typing import NDArray
 
 from store.affinities import AffinityNames, category_bands
 from store.columns import FIRST_CAPACITY, AttributeColumns, Column, Words
-from store.fragment import fragment_of
+from store.fragment import Described, fragment_of
 from store.price_bands import PriceBands
 from store.records import Floats, Ints, Item, Mask
 from store.sensitive import Sensitive
@@ -33,6 +33,7 @@ class _Titled(msgspec.Struct):
 
 
 _decode_title = msgspec.msgpack.Decoder(_Titled).decode
+_decode_described = msgspec.msgpack.Decoder(Described).decode
 _decode_item = msgspec.msgpack.Decoder(Item).decode
 _encode_item = msgspec.msgpack.Encoder().encode
 
@@ -53,7 +54,7 @@ class Catalogue:
 
     def __init__(self, *, attributes_at_most: int = 256, sensitive: Sensitive | None = None) -> None:
         """`sensitive`: which products nothing is learned from; the list that ships where None."""
-        self._denied = sensitive or Sensitive()
+        self.denied = sensitive or Sensitive()
         self.size = 0
         self.version = 0
         """Counts the changes."""
@@ -77,8 +78,8 @@ class Catalogue:
         self._sensitive = Column(np.bool_, False)
         self._regions = Column(np.uint64, 0)
         self._bands = PriceBands()
-        self._names = AffinityNames(self._denied)
-        self._availabilities, self._region_words = Words(), Words()
+        self.names = AffinityNames(self.denied)
+        self.availabilities, self.regions_named = Words(), Words()
         self._region_masks: dict[str, tuple[int, Mask]] = {}
 
     # ---- columns, a row per item
@@ -148,23 +149,23 @@ class Catalogue:
     @property
     def category_names(self) -> list[str]:
         """Paths as text: "shoes/running"."""
-        return self._names.categories.names
+        return self.names.categories.names
 
     @property
     def top_category_names(self) -> list[str]:
-        return self._names.tops.names
+        return self.names.tops.names
 
     @property
     def brand_names(self) -> list[str]:
-        return self._names.brands.names
+        return self.names.brands.names
 
     @property
     def availability_names(self) -> list[str]:
-        return self._availabilities.names
+        return self.availabilities.names
 
     @property
     def region_names(self) -> list[str]:
-        return self._region_words.names
+        return self.regions_named.names
 
     # ---- items
 
@@ -192,18 +193,18 @@ class Catalogue:
         """The item's fields of an answer as JSON bytes, `{"id":…}`; b"" for a deleted one. Encoded once."""
         found = self._fragments[number]
         if not found and self._bodies[number]:
-            found = self._fragments[number] = fragment_of(self.item(number))
+            found = self._fragments[number] = fragment_of(_decode_described(self._bodies[number]))
         return found
 
     # ---- what filters ask
 
     def categories_below(self, path: str) -> Ints:
         """Codes of the category named by a path ("shoes" or "shoes/running") and of all below it."""
-        return np.array(self._names.below.get(path, ()), np.int32)
+        return np.array(self.names.below.get(path, ()), np.int32)
 
     def region_bit(self, region: str) -> np.uint64:
         """Test `regions & bit`; a region no item names has the bit only items shown everywhere have."""
-        code = self._region_words.find(region)
+        code = self.regions_named.find(region)
         return np.uint64(1 << (code if code >= 0 else REGIONS_AT_MOST))
 
     def in_region(self, region: str) -> Mask:
@@ -230,7 +231,7 @@ class Catalogue:
         nothing for a sensitive one."""
         if self._sensitive.values[number]:
             return ()
-        return self._names.keys(
+        return self.names.keys(
             int(self._category.values[number]),
             int(self._brand.values[number]),
             int(self.band[number]),
@@ -239,7 +240,7 @@ class Catalogue:
 
     def affinity_key(self, kind: str, code: int) -> str:
         """The key of one of AFFINITY_KINDS with a code of `affinity_codes`."""
-        return self._names.key(kind, code)
+        return self.names.key(kind, code)
 
     def affinity_codes(self, items: Ints) -> tuple[Ints, Ints, Ints, Ints]:
         """Codes of these items' keys, [len(items)] for each of AFFINITY_KINDS; -1 for none and for sensitive ones."""
@@ -254,12 +255,12 @@ class Catalogue:
     @property
     def unspoken_keys(self) -> set[str]:
         """Affinity keys of sensitive categories: not learned, and left out where an earlier list let them be."""
-        return self._names.unspoken
+        return self.names.unspoken
 
     def affinity_of(self, items: Ints, affinities: Mapping[str, float]) -> Floats:
         """What a visitor's affinities say of these items, a row for each of AFFINITY_KINDS, [4, len(items)]."""
         columns = (self.sensitive, self.category, self.brand, self.band, self.top_category)
-        return self._names.fondness(affinities, items, columns)
+        return self.names.fondness(affinities, items, columns)
 
     # ---- changing
 
@@ -271,7 +272,7 @@ class Catalogue:
                 f"items may use {self.attributes_at_most} attribute names in all, with these it would be "
                 f"{len(attributes)}: drop rare ones or raise the bound"
             )
-        regions = {name for item in items for name in item.regions} | set(self._region_words)
+        regions = {name for item in items for name in item.regions} | set(self.regions_named)
         if len(regions) > REGIONS_AT_MOST:
             raise CatalogueFull(
                 f"items may name {REGIONS_AT_MOST} regions in all, with these it would be {len(regions)}"
@@ -290,6 +291,20 @@ class Catalogue:
             self.attributes.put_later(number, item.attributes)
         self._changed(number)
         return item
+
+    def take_over(self, ids: list[str], bodies: Mapping[int, bytes], columns: Mapping[str, NDArray[Any]]) -> None:
+        """Fill an empty catalogue with columns that were kept (store/catalogue_cache.py), but names and attributes."""
+        size = len(ids)
+        self.ids = ids
+        self._bodies = [bodies.get(number, b"") for number in range(size)]
+        self._fragments = [b""] * size
+        self._numbers = {item_id: number for number, item_id in enumerate(ids) if self._bodies[number]}
+        for name, values in columns.items():
+            getattr(self, name).values = values
+        self._bands.column = Column(np.int32, -1, size)
+        self._bands.anew()
+        self.size = self._capacity = self.version = size
+        self.attributes.grow(size)
 
     def settle(self) -> None:
         """To be called after loading: what came in bulk, and what the first request would wait for."""
@@ -310,16 +325,16 @@ class Catalogue:
         self.ids[number] = item.id
         self._numbers[item.id] = number
         price = item.price if item.sale_price is None else item.sale_price
-        top = self._names.top(item.category)
+        top = self.names.top(item.category)
         self._price.values[number] = np.nan if price is None else price
         self._log_price.values[number] = math.log(price) if price and price > 0 else -math.inf
         self._discount.values[number] = discount_of(item)
         self._published.values[number] = item.published
-        self._category.values[number] = self._names.category(item.category)
+        self._category.values[number] = self.names.category(item.category)
         self._top_category.values[number] = top
-        self._brand.values[number] = self._names.brand(item.brand)
-        self._availability.values[number] = self._availabilities.code(item.availability)
-        self._sensitive.values[number] = self._denied.item(item)
+        self._brand.values[number] = self.names.brand(item.brand)
+        self._availability.values[number] = self.availabilities.code(item.availability)
+        self._sensitive.values[number] = self.denied.item(item)
         self._servable.values[number] = item.availability != "out_of_stock" and not item.hidden
         self._regions.values[number] = self._region_bits(item.regions)
         self._bands.put(number, top, price, self.size)
@@ -377,5 +392,5 @@ class Catalogue:
             return EVERYWHERE
         bits = 0
         for region in regions:
-            bits |= 1 << self._region_words.code(region)
+            bits |= 1 << self.regions_named.code(region)
         return np.uint64(bits)

@@ -21,6 +21,10 @@ class PriceBands:
         self._put_since = 0
         self._due = False
 
+    def anew(self) -> None:
+        """Find the limits with the next question."""
+        self._due = True
+
     def put(self, number: int, top: int, price: float | None, size: int) -> None:
         deciles = self._deciles.get(top)
         if price is None or top < 0:

@@ -7,11 +7,13 @@ since it was built lie in a small overlay until `compact` folds them in.
 from __future__ import annotations
 
 import asyncio
+import math
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 
 import numpy as np
 
+from store import loops
 from store.catalogue import Catalogue
 from store.postings import (
     ATTRIBUTE,
@@ -68,6 +70,7 @@ class SearchIndex:
     def __init__(self, catalogue: Catalogue) -> None:
         self.catalogue = catalogue
         self.vocabulary = Vocabulary()
+        self._boards = loops.Boards(0)
         self._unread: dict[int, str] = {}
         self._read: list[Keys] = []
         """Descriptions still to be read, and the ones read but not yet folded in."""
@@ -96,6 +99,21 @@ class SearchIndex:
         vocabulary.settle()
         self._take_over(postings_of(np.concatenate(parts), len(vocabulary)))
         self._unread = {} if at_once else dict(descriptions)
+
+    @property
+    def keys(self) -> Keys:
+        """Every occurrence of every word, but for what changed since."""
+        return self._postings.keys
+
+    @property
+    def whole(self) -> bool:
+        """Whether all there is to index lies in `keys`."""
+        return not (self._unread or self._read or self._words_of or self._any_stale)
+
+    def restore(self, words: list[str], spellings: dict[str, int], keys: Keys) -> None:
+        """Fill an empty index with what was kept (store/catalogue_cache.py)."""
+        self.vocabulary.restore(words, spellings)
+        self._take_over(postings_of(keys, len(words)))
 
     async def read_descriptions(self) -> None:
         """Read what `build` left, a millisecond at a time; what changes meanwhile is not lost."""
@@ -217,32 +235,23 @@ class SearchIndex:
     def _matching(self, meanings: Sequence[Mapping[int, float]], *, partly: bool) -> Matches:
         """Items that match every meaning, or, `partly`, any. Words most items have ("for") are not insisted on."""
         size = self.catalogue.size
-        relevance, whole = np.zeros(size, np.float32), 0.0
-        boards = []
-        for meaning in meanings:
-            best, count = self._best(meaning, size)
-            rarity = float(np.log1p(size / (count + 1)))
-            whole += rarity
-            relevance += np.float32(rarity) * best
-            boards.append((count > COMMON * size, best))
-        asked = [best for common, best in boards if not common] or [best for _, best in boards]
-        least = asked[0] if len(asked) == 1 else np.minimum.reduce(asked)
-        items = np.flatnonzero((relevance if partly else least) > 0).astype(np.int32)
-        certain = least[items]
+        words: list[loops.Word] = []
+        counts = []
+        for place, meaning in enumerate(meanings):
+            begun = len(words)
+            words += [loops.Word(place, weight, *self._occurrences(word)) for word, weight in meaning.items()]
+            counts.append(sum(len(word.items) for word in words[begun:]))
+        rarities = [math.log1p(size / (count + 1)) for count in counts]
+        rare = [count <= COMMON * size for count in counts]
+        asked = rare if any(rare) else [True] * len(rare)
+        items, relevance, certain = loops.matched(words, rarities, asked, partly, self._boards_of(size))
         tier = (certain >= SURE).astype(np.int32) + (certain > 0)
-        return Matches(items, relevance[items] / np.float32(whole), tier)
+        return Matches(items, relevance / np.float32(sum(rarities)), tier)
 
-    def _best(self, meaning: Mapping[int, float], size: int) -> tuple[Floats, int]:
-        """The best weight of any of these words in every item, [size], and how often they stand anywhere."""
-        best, count = np.zeros(size, np.float32), 0
-        for word, weight in meaning.items():
-            items, weights = self._occurrences(word)
-            if count:
-                best[items] = np.maximum(best[items], np.float32(weight) * weights)
-            else:
-                best[items] = np.float32(weight) * weights
-            count += len(items)
-        return best, count
+    def _boards_of(self, size: int) -> loops.Boards:
+        if len(self._boards.hits) < size:
+            self._boards = loops.Boards(size + size // 4)
+        return self._boards
 
 
 def searched_fields(item: Item) -> list[tuple[int, Sequence[str]]]:

@@ -40,6 +40,7 @@ class Sensitive:
     """
 
     def __init__(self, entries: Sequence[str] = SENSITIVE_WORDS) -> None:
+        self.entries = tuple(entries)
         self._paths = [path_words(entry.split("/")) for entry in entries if "/" in entry]
         self._words = {words_of(entry) for entry in entries if "/" not in entry} - {()}
         self._longest = max(map(len, self._words), default=0)

@@ -63,6 +63,18 @@ class Vocabulary:
         places = np.cumsum(ends, dtype=np.int32)
         return places[~ends], found[~ends]
 
+    def spellings(self) -> dict[str, int]:
+        """Every spelling met, in the order they came, with the code of its word."""
+        return {raw: self._spellings[raw] for raw in self._written}
+
+    def restore(self, words: list[str], spellings: dict[str, int]) -> None:
+        """Take over the words and spellings of another vocabulary."""
+        self.words = words
+        self._codes = {word: code for code, word in enumerate(words)}
+        self._written = list(spellings)
+        self._spellings = {"\n": _END} | spellings
+        self.settle()
+
     def settle(self) -> None:
         """Make the look-ups below for all words known now; those learned later are looked up beside them."""
         self._sorted = sorted(self.words)

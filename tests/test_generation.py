@@ -1,3 +1,4 @@
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
@@ -18,6 +19,15 @@ from store.generation import (
     publish,
     write_generation,
 )
+
+
+@pytest.fixture(autouse=True, params=[4 << 20, 1], ids=["mapped", "read"], scope="module")
+def _from_memory_or_file(request: pytest.FixtureRequest) -> Iterator[None]:
+    """Small arrays are maps of their files, large ones are read: everything holds for both."""
+    with pytest.MonkeyPatch.context() as changed:
+        changed.setattr("store.generation.LARGE", request.param)
+        yield
+
 
 VECTORS = np.arange(12, dtype=np.float32).reshape(4, 3)
 

@@ -16,9 +16,6 @@ from collections.abc import Sequence
 from typing import NamedTuple
 
 import numpy as np
-from scipy.optimize import brentq
-from scipy.special import gammaln
-from scipy.stats import chisquare, norm
 
 CONCENTRATION = 100.0
 """Of the Dirichlet mixture: how near the planned shares a mismatch is looked for first."""
@@ -92,12 +89,14 @@ def uplift(treated: Measured, control: Measured, alpha: float, planned: float) -
 def chance_of_better(treated: Measured, control: Measured) -> float:
     """How sure one look alone would be that the arm is better; for words, never for a decision."""
     log_ratio, error = _log_ratio(treated, control)
-    return float(norm.cdf(log_ratio / error)) if error > 0 else 0.5
+    return 0.5 * math.erfc(-log_ratio / error / math.sqrt(2)) if error > 0 else 0.5
 
 
 def people_to_decide(treated: Measured, control: Measured, alpha: float, planned: float) -> float:
     """With how many people in both arms zero would leave the interval, should the difference stay what it looks like
     now; infinity where it never would."""
+    from scipy.optimize import brentq  # half a second of every start, for who looks at an experiment
+
     log_ratio, error = _log_ratio(treated, control)
     people = treated.people + control.people
     rho_squared = mixture(alpha, planned)
@@ -124,6 +123,8 @@ def mismatch(counts: Sequence[int], shares: Sequence[float]) -> float:
 
     1 / Bayes factor of a Dirichlet mixture around the shares against the shares themselves.
     """
+    from scipy.special import gammaln
+
     planned = np.asarray(shares, np.float64) / sum(shares)
     seen = np.asarray(counts, np.float64)
     prior = CONCENTRATION * planned
@@ -136,6 +137,8 @@ def mismatch(counts: Sequence[int], shares: Sequence[float]) -> float:
 
 def mismatch_once(counts: Sequence[int], shares: Sequence[float]) -> float:
     """The chi-squared test's p-value, as it would be for a single look; told beside the other."""
+    from scipy.stats import chisquare
+
     if sum(counts) == 0:
         return 1.0
     expected = np.asarray(shares, np.float64) / sum(shares) * sum(counts)

@@ -10,9 +10,6 @@ from __future__ import annotations
 from collections.abc import Iterable
 from math import exp, inf, isfinite, log, sqrt
 
-from scipy.optimize import brentq
-from scipy.special import log_ndtr, ndtr
-
 _LEAST_MU, _MOST_MU = 1e-9, 1e3
 
 
@@ -21,6 +18,8 @@ def delta_of(epsilon: float, mu: float) -> float:
     if mu <= 0:
         return 0.0
     # In logarithms, as e^ε alone would not fit a float where the second Φ is next to nothing.
+    from scipy.special import log_ndtr, ndtr  # here, as it would be a tenth of every start
+
     tail = float(log_ndtr(-epsilon / mu - mu / 2)) + epsilon
     return max(float(ndtr(-epsilon / mu + mu / 2)) - exp(min(tail, 0.0)), 0.0)
 
@@ -31,6 +30,8 @@ def epsilon_of(mu: float, delta: float) -> float:
     if mu <= 0 or delta_of(0.0, mu) <= delta:
         return 0.0
     high = mu * mu / 2 + mu * sqrt(2 * log(1 / delta)) + 1
+    from scipy.optimize import brentq
+
     return float(brentq(lambda epsilon: delta_of(epsilon, mu) - delta, 0.0, high, xtol=1e-12, rtol=1e-12))
 
 
@@ -40,6 +41,8 @@ def mu_of(epsilon: float, delta: float) -> float:
     if not (epsilon > 0 and isfinite(epsilon)):
         raise ValueError(f"epsilon is a positive number (it is {epsilon})")
     # δ(ε) grows with μ.
+    from scipy.optimize import brentq
+
     return float(brentq(lambda mu: delta_of(epsilon, mu) - delta, _LEAST_MU, _MOST_MU, xtol=1e-14, rtol=1e-13))
 
 

@@ -12,7 +12,6 @@ from dataclasses import dataclass
 
 import numpy as np
 from numpy.typing import NDArray
-from scipy.optimize import linear_sum_assignment
 
 from app.learning.segment_names import distinguishing, key_of, name_of
 from store.affinities import AFFINITY_KINDS
@@ -197,6 +196,8 @@ def _recognized(
     old_labels, old = before
     then = np.full(size, NONE, np.int16)
     then[: min(size, len(old_labels))] = old_labels[:size]
+    from scipy.optimize import linear_sum_assignment  # the training's; a server that only reads does without
+
     weight = np.zeros(size)
     weight[rows] = weights
     both = np.zeros((count, len(old)))

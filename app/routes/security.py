@@ -30,8 +30,8 @@ class SecureHeaders:
 
         async def send_with_headers(message: Message) -> None:
             if message["type"] == "http.response.start":
-                present = {name for name, _ in message["headers"]}
-                message["headers"] = [*message["headers"], *(pair for pair in HEADERS if pair[0] not in present)]
+                present = dict(message["headers"])
+                message["headers"] = [*message["headers"], *[pair for pair in HEADERS if pair[0] not in present]]
             await send(message)
 
         await self.app(scope, receive, send_with_headers)

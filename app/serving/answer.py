@@ -9,6 +9,7 @@ import msgspec
 
 from app.experiments.trials import ExperimentOnWire
 from app.serving.explanations import Explanation
+from app.serving.reasons import Reason
 from app.serving.recommend import Shelf
 from store.catalogue import Catalogue
 from store.fragment import ShownItem
@@ -96,18 +97,21 @@ def served_by_of(shelf: Shelf, inside: bool) -> ServedBy:
     return ServedBy(shelf.model, shelf.rules, sorted(known.segments) if known is not None else [])
 
 
+def _reason_json(reason: Reason) -> bytes:
+    return b',"reason":' + _encode(ReasonOnWire(reason.code, reason.text)) if reason.code else b""
+
+
 def shelf_json(
     shelf: Shelf, catalogue: Catalogue, fields: Collection[str], missing: list[str], explain: bool, inside: bool = False
 ) -> bytes:
     head = _encode(ShelfHead(shelf.placement, shelf.title, shelf.request_id, shelf.token, shelf.strategy))
+    told = {reason: _reason_json(reason) for reason in set(shelf.reasons)}
     items = []
     for index, number in enumerate(shelf.items.tolist()):
         fragment = catalogue.fragment(number)
         if fields:
             fragment = _encode({name: raw for name, raw in _decode(fragment).items() if name == "id" or name in fields})
-        reason = shelf.reasons[index]
-        told = b',"reason":' + _encode(ReasonOnWire(reason.code, reason.text)) if reason.code else b""
-        items.append(b'%b,"index":%d%b}' % (fragment[:-1], index, told))
+        items.append(b'%b,"index":%d%b}' % (fragment[:-1], index, told[shelf.reasons[index]]))
     trial = b',"experiment":' + _encode(shelf.trial.told) if shelf.trial else b""
     tail = b',"explanation":' + _encode(shelf.made.explain(catalogue, inside=inside)) if explain else b""
     return b'%b,"items":[%b],"missing_ids":%b%b%b}' % (head[:-1], b",".join(items), _encode(missing), trial, tail)

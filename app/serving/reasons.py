@@ -31,41 +31,44 @@ def reasons_of(plugins: Plugins, ranking: Ranking, context: Context) -> list[Rea
             RULES_FIRST if item in placed else speaker
             for item, speaker in zip(ranking.items.tolist(), speakers, strict=True)
         ]
-    told = [plugins.reason(speaker) if speaker else NO_REASON for speaker in speakers]
-    anchors = _anchors(ranking, context) if any("{anchor}" in text for _, text in told) else None
-    titles: dict[int, str] = {}
-
-    def title(number: int) -> str:
-        if number not in titles:
-            titles[number] = _title(context, number)
-        return titles[number]
-
+    told = {speaker: plugins.reason(speaker) if speaker else NO_REASON for speaker in set(speakers)}
+    plain = {speaker: Reason(code, text) for speaker, (code, text) in told.items() if "{" not in text}
+    if len(plain) == len(told):
+        return [plain[speaker] for speaker in speakers]
+    anchors = _anchors(ranking, context).tolist() if any("{anchor}" in text for _, text in told.values()) else []
+    made: dict[tuple[str, int], Reason] = {}
     reasons = []
-    for position, (code, text) in enumerate(told):
-        if "{anchor}" in text:
-            anchor = int(anchors[position]) if anchors is not None else -1
-            named = title(anchor)
-            text = text.replace("{anchor}", named).replace("{did}", _did(context, anchor)) if named else ""
-        elif "{page}" in text:
-            named = title(context.item) if context.item >= 0 else "what is in your cart"
-            text = text.replace("{page}", named) if named else ""
-        reasons.append(Reason(code, text))
+    for position, speaker in enumerate(speakers):
+        reason = plain.get(speaker)
+        if reason is None:
+            about = speaker, anchors[position] if "{anchor}" in told[speaker][1] else context.item
+            reason = made.get(about)
+            if reason is None:
+                reason = made[about] = _spelled(*told[speaker], about[1], context)
+        reasons.append(reason)
     return reasons
+
+
+def _spelled(code: str, text: str, number: int, context: Context) -> Reason:
+    """A sentence with the title of the item it is about in its place; none where that has no title."""
+    if "{anchor}" in text:
+        named = _title(context, number)
+        return Reason(code, text.replace("{anchor}", named).replace("{did}", _did(context, number)) if named else "")
+    if "{page}" in text:
+        named = _title(context, number) if number >= 0 else "what is in your cart"
+        return Reason(code, text.replace("{page}", named) if named else "")
+    return Reason(code, text)
 
 
 def _speakers(ranking: Ranking) -> list[str]:
     """For each item the plugin with the largest share of its score, else the first that proposed it."""
     count = len(ranking.items)
     names = list(ranking.parts)
+    speakers = [""] * count
     if names:
-        shares = np.array([ranking.parts[name] for name in names])
-        best = shares.argmax(axis=0)
-        loud = shares.max(axis=0) > 0
-        speakers = [
-            names[best_one] if is_loud else "" for best_one, is_loud in zip(best.tolist(), loud.tolist(), strict=True)
-        ]
-    else:
-        speakers = [""] * count
+        shares = np.array(list(ranking.parts.values()))
+        loudest = zip(shares.argmax(axis=0).tolist(), np.maximum.reduce(shares, axis=0).tolist(), strict=True)
+        speakers = [names[best] if share > 0 else "" for best, share in loudest]
     if "" in speakers:
         for position, item in enumerate(ranking.items.tolist()):
             if not speakers[position]:

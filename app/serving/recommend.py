@@ -6,7 +6,6 @@ One object per node. A request is a `Page` (where the visitor is), a `Visitor` (
 
 from __future__ import annotations
 
-import dataclasses
 import os
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
@@ -241,4 +240,4 @@ def _strategy(context: Context) -> str:
 
 def _with_page(visitor: Visitor, page: Page) -> Visitor:
     """What the page says of the visit, for a visitor of whom nothing better is known."""
-    return dataclasses.replace(visitor, viewed=page.viewed)
+    return visitor.but(viewed=page.viewed)

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import dataclasses
 from collections.abc import Callable, Mapping
 from typing import Protocol
 
@@ -70,7 +69,7 @@ class VisitorReader:
         visitor = without_sensitive(visitor, self._catalogue)
         segments = self._segments_of(visitor)
         if arms or segments:
-            visitor = dataclasses.replace(visitor, arms=arms, segments=segments)
+            visitor = visitor.but(arms=arms, segments=segments)
         return visitor, decision
 
     def _segments_of(self, visitor: Visitor) -> frozenset[str]:

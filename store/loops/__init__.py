@@ -8,6 +8,7 @@ the work of five to twenty such passes (docs/decisions/recommend-path.md).
 from __future__ import annotations
 
 from store.loops import plain
+from store.loops.plain import Boards, Word
 
 try:
     from store.loops import compiled as fastest
@@ -25,10 +26,12 @@ folded = fastest.folded
 followed = fastest.followed
 fondness = fastest.fondness
 in_turns = fastest.in_turns
+matched = plain.matched
 products = fastest.products
 rows = fastest.rows
 scaled = fastest.scaled
 shares = fastest.shares
+spaced = plain.spaced
 spread = fastest.spread
 strongest = fastest.strongest
 summed_best = fastest.summed_best
@@ -39,6 +42,8 @@ within = fastest.within
 
 __all__ = [
     "COMPILED",
+    "Boards",
+    "Word",
     "als_rows",
     "any_of",
     "best_places",
@@ -47,10 +52,12 @@ __all__ = [
     "followed",
     "fondness",
     "in_turns",
+    "matched",
     "products",
     "rows",
     "scaled",
     "shares",
+    "spaced",
     "spread",
     "strongest",
     "summed_best",

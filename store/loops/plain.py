@@ -6,7 +6,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from typing import TypeAlias
+from typing import NamedTuple, TypeAlias
 
 import numpy as np
 from numpy.typing import NDArray
@@ -239,6 +239,59 @@ def scaled(scores: Floats) -> Floats:
 def faded(times: NDArray[np.float64], items: Ints, now: float, half_life: float) -> Floats:
     """What is left of 1 since each item's time: 1 where it is now or still to come, a half a half-life ago."""
     return np.exp2(np.minimum(times.take(items) - now, 0) / half_life).astype(np.float32)
+
+
+def spaced(columns: Sequence[Ints], most: tuple[int, ...], limit: int) -> tuple[Ints, Ints]:
+    """The first `limit` places at which no column has a code more than `most` times, and the places passed over on the
+    way; a code of -1 is no code."""
+    within: list[int] = []
+    beyond: list[int] = []
+    counts: list[dict[int, int]] = [{} for _ in columns]
+    for place, codes in enumerate(zip(*(column.tolist() for column in columns), strict=True)):
+        if len(within) == limit:
+            break
+        held = zip(codes, counts, most, strict=True)
+        if any(code >= 0 and count.get(code, 0) >= bound for code, count, bound in held):
+            beyond.append(place)
+            continue
+        for code, count in zip(codes, counts, strict=True):
+            count[code] = count.get(code, 0) + 1
+        within.append(place)
+    return np.array(within, np.int32), np.array(beyond, np.int32)
+
+
+class Word(NamedTuple):
+    """A word that stands for one of the meanings asked for: the distinct items it is in, and how much it says there."""
+
+    meaning: int
+    factor: float
+    items: Ints
+    weights: Floats
+
+
+class Boards:
+    """Memory for `matched`, a cell per item: all zeros between two questions."""
+
+    def __init__(self, size: int) -> None:
+        self.best, self.relevance, self.least = (np.zeros(size, np.float32) for _ in range(3))
+        self.hits = np.zeros(size, np.uint8)
+
+
+def matched(
+    words: Sequence[Word], rarities: Sequence[float], asked: Sequence[bool], partly: bool, boards: Boards
+) -> tuple[Ints, Floats, Floats]:
+    """Items that hold a word of every meaning that is `asked` for (`partly`: of any meaning), in the order of their
+    numbers; the sum over meanings of rarity times the best word's weight; and the least of the best words' weights over
+    the meanings asked for, 0 where one is missing."""
+    size = len(boards.hits)
+    best = np.zeros((len(rarities), size), np.float32)
+    for word in words:
+        row = best[word.meaning]
+        row[word.items] = np.maximum(row[word.items], np.float32(word.factor) * word.weights)
+    relevance = np.array(rarities, np.float32) @ best
+    least = np.minimum.reduce(best[np.array(asked, np.bool_)])
+    items = np.flatnonzero((relevance if partly else least) > 0).astype(np.int32)
+    return items, relevance.take(items), least.take(items)
 
 
 def within(items: Ints, size: int) -> bool:
