@@ -53,6 +53,7 @@ def command(data: Path, port: int, host: str, shoppers: int | None, prepare_only
 def announce(node: Node, address: str) -> None:
     click.echo(f"\n{node.config.shop.name}, {node.catalogue.size} products, generation {node.model.id}\n")
     click.echo(f"  storefront  {address}/demo/")
+    click.echo(f"  console     {address}/console/")
     click.echo(f"  API         {address}/openapi.json   {address}/metrics")
     click.echo(TRY)
     tell_first_password(node.staff)

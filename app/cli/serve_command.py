@@ -34,5 +34,6 @@ def announce(node: Node, address: str) -> None:
     click.echo(f"personalize serves {node.config.shop.name} at {address}")
     model = node.model
     click.echo(f"  {node.catalogue.size} items, generation {model.id or 'none yet (personalize train)'}")
+    click.echo("  the console is at /console/ there")
     tell_first_keys(node.keys)
     tell_first_password(node.staff)
