@@ -38,13 +38,8 @@ class Board:
         """Where in `items` each member has its highest score, -1 for one that is not there, [len(members)]."""
         return loops.strongest(members, items, scores, self._slots_of(size))
 
-    def totals(self, items: Ints, scores: Floats, size: int) -> tuple[Ints, Floats]:
-        """The distinct ones of `items` and the sum of each one's scores."""
-        distinct = self.distinct(items, size)
-        return distinct, self.spread(distinct, items, scores, size)
-
     def best(self, items: Ints, scores: Floats, limit: int, size: int) -> tuple[Ints, Floats]:
-        """The same, only the `limit` best of those whose sum is above 0, best first."""
+        """The distinct ones of `items` and the sum of each one's scores: the `limit` best above 0, best first."""
         return loops.summed_best(items, scores, limit, self._slots_of(size))
 
     def in_turns(self, lists: Sequence[Ints], bound: int, size: int) -> Ints:

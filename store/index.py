@@ -20,9 +20,6 @@ from store.records import Floats
 Labels: TypeAlias = NDArray[np.int64]
 Found: TypeAlias = tuple[Labels, Floats]
 
-# Below this many rows scanning all of them costs no more than walking the graph, and misses nothing.
-EXACT_BELOW = 10_000
-
 
 class IndexUnusable(ValueError):
     """An index file or a query does not fit; the message says what, where and what would fit."""
@@ -36,8 +33,6 @@ class Index(Protocol):
 
     def search(self, vector: Floats, k: int, ef: int) -> Found: ...
 
-    def search_within(self, vector: Floats, allowed_rows: NDArray[np.integer], k: int) -> Found: ...
-
 
 class ExactIndex:
     """Every row compared with the query: the right answer by definition, and the fast one for small catalogues."""
@@ -49,11 +44,6 @@ class ExactIndex:
         """The `k` best rows (all when there are fewer); `ef` means nothing here."""
         query = _checked_query(vector, self.vectors.shape[1])
         return _best(self.labels, self.vectors @ query, k)
-
-    def search_within(self, vector: Floats, allowed_rows: NDArray[np.integer], k: int) -> Found:
-        """The `k` best of the rows named: exact, so a filter that leaves few rows loses none of them."""
-        query = _checked_query(vector, self.vectors.shape[1])
-        return _best(self.labels[allowed_rows], self.vectors[allowed_rows] @ query, k)
 
 
 class VectorIndex(ExactIndex):
@@ -121,13 +111,6 @@ class VectorIndex(ExactIndex):
             # The graph of rows that are all alike may reach fewer than k of them; the scan always answers.
             return super().search(vector, k)
         return self.labels[rows[0].astype(np.int64)], np.float32(1) - distances[0]
-
-
-def build_index(vectors: Floats, labels: Labels, *, m: int, ef_construction: int, seed: int, exact_below: int) -> Index:
-    """The index that answers fastest at this size: a scan below `exact_below` rows, a graph from there on."""
-    if len(vectors) < exact_below:
-        return ExactIndex(vectors, labels)
-    return VectorIndex.build(vectors, labels, m=m, ef_construction=ef_construction, seed=seed)
 
 
 class FreshItems:

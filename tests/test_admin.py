@@ -143,6 +143,7 @@ async def test_signing_out_ends_the_session(node: Node) -> None:
         {"sec-fetch-site": "same-site"},
         {"origin": "https://evil.example"},
         {"origin": "null"},
+        {"origin": "https://["},
     ],
 )
 async def test_pages_of_other_origins_change_nothing(node: Node, told: dict[str, str]) -> None:

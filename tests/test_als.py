@@ -7,7 +7,7 @@ from hypothesis import strategies as st
 from numpy.typing import NDArray
 from scipy.sparse import csr_matrix, random_array
 
-from app.learning.als import fold_in, improve_rows, solve_rows, train_item_vectors, unobserved_gram
+from app.learning.als import improve_rows, solve_rows, train_item_vectors, unobserved_gram
 from store import loops
 
 
@@ -44,18 +44,10 @@ def test_folding_a_history_in_gives_what_training_gives(length: int) -> None:
     columns = np.random.default_rng(0).normal(size=(60, 8)).astype(np.float32)
     trained = solve_rows(table, columns, regularization=0.05, unobserved_weight=0.1)[0]
     gram = unobserved_gram(columns, 0.1)
-    folded = fold_in(columns[:length], table.data, gram, catalogue=60, regularization=0.05, unobserved_weight=0.1)
+    history = np.arange(length, dtype=np.int32)
+    folded = loops.folded(columns, history, table.data, gram, 0.05, 0.1 * 60)
     assert folded == pytest.approx(trained, abs=1e-4)
     assert gram == pytest.approx(unobserved_gram(columns, 0.1)), "the shared part stays as it was"
-
-
-def test_a_history_with_values_that_are_no_weights_is_refused() -> None:
-    columns = np.eye(3, dtype=np.float32)
-    weights = np.array([-5, -5, -5], dtype=np.float32)
-    with pytest.raises(ValueError, match="finite and not negative"):
-        fold_in(
-            columns, weights, unobserved_gram(columns, 0.1), catalogue=3, regularization=0.01, unobserved_weight=0.1
-        )
 
 
 def test_people_are_shown_what_others_with_their_taste_touch() -> None:

@@ -23,6 +23,7 @@ from store.accounts import ROLE_NAMES
 from store.database import Transaction
 from store.experiment_sums import ArmSums, Report
 from store.records import Item
+from tests.axe import violations
 from tests.console_pages import ATTACK
 from tests.open_shop import ANON, batch, event, row, send
 from tests.shop_page import open_browser, serving
@@ -35,7 +36,6 @@ ITEMS = [msgspec.convert(item, Item) for item in generate_catalogue(7, NOW)[::6]
 SOLD = [item for item in ITEMS if item.availability == "in_stock" and not item.regions]
 EVIL = Item(id="EVIL", title=ATTACK, brand=ATTACK, category=("shoes",), price=9.0, currency="EUR")
 PASSWORD = "correct horse battery"
-AXE = Path(__file__).parent.parent / "node_modules" / "axe-core" / "axe.min.js"
 WATCH = """window.violations = [];
 addEventListener('securitypolicyviolation', (e) => window.violations.push(e.violatedDirective + ' ' + e.blockedURI));"""
 
@@ -256,20 +256,13 @@ SCREENS = [
     # as the journeys above left them
     "rules/rule/first-b-thing-b", "rules/versions/r2", "experiments/home",
 ]  # fmt: skip
-CHECK = """async () => {
-    const found = await axe.run(document, {resultTypes: ['violations']});
-    const told = (each) => each.nodes.map((node) => node.html.slice(0, 160)).join(' | ');
-    return found.violations.map((each) => each.id + ': ' + told(each));
-}"""
 
 
 async def test_every_screen_is_accessible_in_light_and_dark_wide_and_narrow(place: Place) -> None:
-    if not AXE.is_file():
-        pytest.fail(f"{AXE} is missing; `make test` installs it")
     shop = await place.browser.new_context()
     await (await shop.new_page()).goto(f"{place.address}/demo/")  # so that there are lists to ask about
     await shop.close()
-    source, wrong = AXE.read_text(), []
+    wrong = []
     async with place.signed_in("marketer", "privacy", "operator") as page:
         asked = await page.request.post(
             f"{place.address}/v1/recommendations", data={"requests": [{"placement": "home"}]}
@@ -282,18 +275,15 @@ async def test_every_screen_is_accessible_in_light_and_dark_wide_and_narrow(plac
             answer = await page.goto(f"{place.address}/console/{screen}")
             assert answer is not None
             assert answer.status < 500, screen
-            await page.evaluate(source)
             for scheme, width in (("light", 1280), ("dark", 390)):
                 await page.emulate_media(color_scheme=scheme)  # type: ignore[arg-type]
                 await page.set_viewport_size({"width": width, "height": 900})
-                found = await page.evaluate(CHECK)
-                wrong += [f"/{screen} {scheme} {width}: {each}" for each in found]
+                wrong += [f"/{screen} {scheme} {width}: {each}" for each in await violations(page)]
                 if await page.evaluate("document.documentElement.scrollWidth") > width:
                     wrong.append(f"/{screen} is wider than {width}")
             assert await page.evaluate("window.violations") == []
     async with place.signed_in("marketer") as page:
         await page.context.clear_cookies()
         await page.goto(f"{place.address}/console/")
-        await page.evaluate(source)
-        wrong += [f"sign-in: {each}" for each in await page.evaluate(CHECK)]
+        wrong += [f"sign-in: {each}" for each in await violations(page)]
     assert not wrong, "\n".join(wrong)

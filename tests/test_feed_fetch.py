@@ -3,6 +3,7 @@ import threading
 from collections.abc import Iterator
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
+from urllib.parse import quote, unquote
 
 import pytest
 
@@ -19,7 +20,7 @@ class Shop(BaseHTTPRequestHandler):
         if path == "/loop":
             return self._answer(302, location="/loop")
         if path.startswith("/to/"):
-            return self._answer(302, location=path.removeprefix("/to/").replace("_", "/"))
+            return self._answer(302, location=unquote(path.removeprefix("/to/")).replace("_", "/"))
         if path == "/secret" and self.headers.get("authorization") != "Basic c2hvcDpwdw==":
             return self._answer(401)
         if path == "/zipped":
@@ -83,7 +84,8 @@ def test_what_gives_no_feed_is_said(shop: str, tmp_path: Path, path: str, said: 
 @pytest.mark.parametrize(
     "address",
     ["http://127.0.0.1/f", "http://localhost/f", "http://[::1]/f", "http://169.254.169.254/latest/meta-data",
-     "http://10.0.0.7/f", "http://192.168.1.1/f", "http://[::ffff:127.0.0.1]/f", "http://0.0.0.0/f", "http://2130706433/f"],
+     "http://10.0.0.7/f", "http://192.168.1.1/f", "http://[::ffff:127.0.0.1]/f",
+     "http://0.0.0.0/f", "http://2130706433/f", "http://[64:ff9b::a9fe:a9fe]/f"],
 )  # fmt: skip
 def test_an_address_of_this_machine_or_its_network_is_refused_unless_allowed(tmp_path: Path, address: str) -> None:
     with pytest.raises(CannotFetch, match="private network"):
@@ -91,11 +93,19 @@ def test_an_address_of_this_machine_or_its_network_is_refused_unless_allowed(tmp
 
 
 @pytest.mark.parametrize(
-    "address", ["ftp://shop.example/f", "file:///etc/passwd", "http:///f", "http://shop.example:99999/f"]
-)
+    "address",
+    ["ftp://shop.example/f", "file:///etc/passwd", "http:///f", "http://shop.example:99999/f", "http://a..b/f",
+     f"http://{'x' * 70}.example/f"],
+)  # fmt: skip
 def test_what_is_no_web_address_is_refused(tmp_path: Path, address: str) -> None:
     with pytest.raises(CannotFetch):
         pull(address, tmp_path)
+
+
+@pytest.mark.parametrize("location", ["http:__[", "http:__a..b_f", "_é", "ftp:__a_f"])
+def test_a_redirect_that_leads_nowhere_is_said(shop: str, tmp_path: Path, location: str) -> None:
+    with pytest.raises(CannotFetch):
+        pull(f"{shop}/to/{quote(location, safe=':[]')}", tmp_path)
 
 
 def test_a_redirect_is_looked_at_like_the_first_address(

@@ -10,7 +10,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from numpy.typing import NDArray
 
-from store.index import ExactIndex, FreshItems, Index, IndexUnusable, VectorIndex, build_index, search_all
+from store.index import ExactIndex, FreshItems, Index, IndexUnusable, VectorIndex, search_all
 
 Floats: TypeAlias = NDArray[np.float32]
 Labels: TypeAlias = NDArray[np.int64]
@@ -55,23 +55,12 @@ def test_rows_that_are_all_alike_are_still_found(make: Make) -> None:
     assert len(set(index.search(np.ones(8, dtype=np.float32), 200, 10)[0].tolist())) == 200
 
 
-def test_a_search_within_chosen_rows_finds_only_those_and_the_best_of_them(make: Make) -> None:
-    rows = vectors(500)
-    index = make(rows, np.arange(500) + 1000)
-    query, allowed = vectors(1, seed=2)[0], np.arange(0, 500, 7)
-    labels, _ = index.search_within(query, allowed, 5)
-    best = allowed[np.argsort(-(rows[allowed] @ query))[:5]] + 1000
-    assert labels.tolist() == best.tolist()
-
-
 @pytest.mark.parametrize("shape", [(15,), (1, 16), (16,)], ids=["too short", "a table", "not finite"])
 def test_a_query_that_does_not_fit_is_refused(make: Make, shape: tuple[int, ...]) -> None:
     bad = np.full(shape, np.nan if shape == (16,) else 1, dtype=np.float32)
     index = make(vectors(20), np.arange(20))
     with pytest.raises(IndexUnusable, match="query"):
         index.search(bad, 3, 10)
-    with pytest.raises(IndexUnusable, match="query"):
-        index.search_within(bad, np.arange(3), 3)
 
 
 def test_rows_that_are_not_finite_or_not_labelled_are_refused(make: Make) -> None:
@@ -125,12 +114,6 @@ def test_a_missing_or_cut_file_is_refused(tmp_path: Path) -> None:
         path.write_bytes(whole[:kept])
         with pytest.raises(IndexUnusable, match="train again"):
             VectorIndex.load(path, vectors(40), np.arange(40))
-
-
-def test_small_catalogues_are_scanned_and_large_ones_walked() -> None:
-    for count, kind in ((99, ExactIndex), (100, VectorIndex)):
-        index = build_index(vectors(count), np.arange(count), m=8, ef_construction=50, seed=1, exact_below=100)
-        assert type(index) is kind
 
 
 def test_a_fresh_item_is_found_at_once_and_counts_once() -> None:

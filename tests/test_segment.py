@@ -94,8 +94,9 @@ async def test_gzip_a_wrong_key_and_a_broken_body_are_answered(client: httpx.Asy
     assert (await client.post("/v1/batch", content=b"{")).status_code == 400
     assert (await client.post("/v1/batch", json={"batch": 3})).status_code == 400
     assert (await client.post("/v1/segment/z", json={})).status_code == 404
-    wrong = {"authorization": "Basic " + base64.b64encode(b"nobody:").decode()}
-    assert (await client.post("/v1/batch", content=body, headers=wrong)).status_code == 401
+    for wrong in (b"Basic " + base64.b64encode(b"nobody:"), b"Basic ?", "Basic é".encode("latin-1"), b"Bearer pk_no"):
+        answer = await client.post("/v1/batch", content=body, headers={b"authorization": wrong})
+        assert answer.status_code == 401, wrong
 
 
 async def test_what_nobody_explained_of_consent_grants_nothing(client: httpx.AsyncClient, node: Node) -> None:

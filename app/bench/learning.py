@@ -29,7 +29,6 @@ APART_SECONDS = 2.0
 TRAINING_RATE = 500.0
 ROUNDS = 3
 PATIENCE_SECONDS = 60.0
-BEGIN_SECONDS = 20.0
 
 
 def swap_under_load(scene: Scene, server: Served) -> list[Figure]:

@@ -8,7 +8,7 @@ from urllib.parse import parse_qsl
 from starlette.requests import Request
 
 from app.problem import Problem
-from app.routes.body import read_body
+from app.routes.body import media_type, read_body
 
 FORM_BYTES = 512 * 1024
 """Room for a rule whose expression is far too long, so that its form can come back with what is wrong."""
@@ -51,8 +51,7 @@ NOTHING = Form([])
 async def read_form(request: Request) -> Form:
     """The form in a body. Raises Problem 400 and 413."""
     body = await read_body(request, FORM_BYTES)
-    media = request.headers.get("content-type", "").partition(";")[0].strip().lower()
-    if body and media != "application/x-www-form-urlencoded":
+    if body and media_type(request) != "application/x-www-form-urlencoded":
         raise Problem(415, "Unsupported content", "the console's forms are application/x-www-form-urlencoded")
     try:
         return Form(parse_qsl(body.decode("utf-8", "replace"), keep_blank_values=True, max_num_fields=FIELDS))

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 from app.rules.diff import Change
-from app.rules.model import Condition, Consequence, Rule, Schedule
+from app.rules.model import Condition, Consequence, Schedule
 
 DAYS = ("mon", "tue", "wed", "thu", "fri", "sat", "sun")
 DO = {
@@ -82,11 +82,6 @@ def value_words(value: object) -> str:
     if isinstance(value, list):
         return ", ".join(str(each) for each in value)
     return str(value)
-
-
-def rule_line(rule: Rule) -> str:
-    """The whole rule in one line."""
-    return f"{consequence_words(rule.then)}: {condition_words(rule.when)}"
 
 
 def _few(values: list[str], joined: str = "and", most: int = _SHOWN) -> str:

@@ -17,6 +17,8 @@ from urllib.parse import SplitResult, unquote, urljoin, urlsplit
 REDIRECTS = 5
 SECONDS = 60.0
 _BLOCK = 1 << 16
+_TRANSLATED = ipaddress.ip_network("64:ff9b::/96")
+"""NAT64 (RFC 6052): the last 32 bits are the IPv4 address it leads to."""
 
 
 class CannotFetch(Exception):
@@ -47,7 +49,7 @@ def fetch(url: str, to: Path, *, most_bytes: int, allow_private: bool, etag: str
             connection.request("GET", _target(parts), headers=headers | _authorization(parts))
             answer = connection.getresponse()
             if answer.status in (301, 302, 303, 307, 308):
-                url = urljoin(url, answer.getheader("location", ""))
+                url = _next(url, answer.getheader("location", ""))
                 continue
             if answer.status == 304:
                 return Fetched(False, etag, modified)
@@ -55,11 +57,19 @@ def fetch(url: str, to: Path, *, most_bytes: int, allow_private: bool, etag: str
                 raise CannotFetch(f"{_shown(parts)} answers {answer.status} {answer.reason}")
             _write(answer, to, most_bytes)
             return Fetched(True, answer.getheader("etag", ""), answer.getheader("last-modified", ""))
-        except (OSError, http.client.HTTPException, ssl.SSLError) as error:
+        except (OSError, http.client.HTTPException, UnicodeError) as error:
             raise CannotFetch(f"{_shown(parts)}: {str(error) or type(error).__name__}") from None
         finally:
             connection.close()
     raise CannotFetch(f"more than {REDIRECTS} redirects")
+
+
+def _next(url: str, location: str) -> str:
+    """Where a redirect leads. Raises CannotFetch."""
+    try:
+        return urljoin(url, location)
+    except ValueError as error:
+        raise CannotFetch(f"a redirect to what is no address: {error}") from None
 
 
 def _parts(url: str) -> SplitResult:
@@ -81,6 +91,8 @@ def _connect(parts: SplitResult, allow_private: bool) -> http.client.HTTPConnect
         found = socket.getaddrinfo(host, port, type=socket.SOCK_STREAM)
     except OSError as error:
         raise CannotFetch(f"{host}: {error.strerror or error}") from None
+    except UnicodeError:
+        raise CannotFetch(f"{host[:100]} is no name of a host") from None
     addresses = [str(entry[4][0]) for entry in found]
     if not allow_private and (inner := [address for address in addresses if not _public(address)]):
         raise CannotFetch(
@@ -94,6 +106,8 @@ def _connect(parts: SplitResult, allow_private: bool) -> http.client.HTTPConnect
 def _public(address: str) -> bool:
     told = ipaddress.ip_address(address.partition("%")[0])
     inside = getattr(told, "ipv4_mapped", None) or told
+    if inside in _TRANSLATED:
+        inside = ipaddress.IPv4Address(int(inside) & 0xFFFFFFFF)
     return inside.is_global and not inside.is_multicast
 
 

@@ -7,7 +7,6 @@ Privacy", JRSS B 2022, corollaries 1 and 3.3). No bound is involved: only Gaussi
 
 from __future__ import annotations
 
-from collections.abc import Iterable
 from math import exp, inf, isfinite, log, sqrt
 
 _LEAST_MU, _MOST_MU = 1e-9, 1e3
@@ -58,11 +57,6 @@ def multiplier_for(cost: float) -> float:
     if not cost > 0:
         raise ValueError(f"a release costs something (it is {cost})")
     return 1 / sqrt(cost)
-
-
-def composed(multipliers: Iterable[float]) -> float:
-    """μ of all these releases together."""
-    return sqrt(sum(cost_of(multiplier) for multiplier in multipliers))
 
 
 def _check_delta(delta: float) -> None:

@@ -15,7 +15,7 @@ from app.problem import FieldError, Problem
 from app.routes.admin import require
 from app.routes.answers import json_response
 from app.routes.openapi import Operation
-from app.routes.sign_in import read_json
+from app.routes.sign_in import read_small
 from store.accounts import EVERY_ROLE, Account, NameTaken, Role, names_of, roles_named
 from store.audit import AuditEntry
 
@@ -102,12 +102,12 @@ class Handlers:
 
     async def add(self, request: Request) -> Response:
         session = require(request, "operator", confirmed=True)
-        told = await read_json(request, AccountOnWire)
+        told = await read_small(request, AccountOnWire)
         return json_response(_answer(await add_account(self._staff, session.name, told)), 201)
 
     async def change(self, request: Request) -> Response:
         session = require(request, "operator", confirmed=True)
-        told = await read_json(request, ChangeOnWire)
+        told = await read_small(request, ChangeOnWire)
         return json_response(
             _answer(await change_account(self._staff, session.name, request.path_params["name"], told))
         )

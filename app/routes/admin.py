@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from typing import TYPE_CHECKING, cast
-from urllib.parse import urlsplit
 
 from starlette.requests import Request
 
@@ -61,6 +60,6 @@ def require_own_page(request: Request) -> None:
     """Raises Problem 403 where a browser says that a page of another origin asks."""
     site = request.headers.get("sec-fetch-site", "same-origin")
     origin = request.headers.get("origin", "")
-    own = not origin or urlsplit(origin).netloc == request.headers.get("host", "")
+    own = not origin or origin.partition("://")[2] == request.headers.get("host", "")
     if site not in ("same-origin", "none") or not own:
         raise Problem(403, "Not from a page of ours", "a page of another origin may not do this")

@@ -16,7 +16,7 @@ from app.problem import FieldError, Problem
 from app.routes.admin import require
 from app.routes.answers import json_response
 from app.routes.openapi import Operation
-from app.routes.sign_in import read_json
+from app.routes.sign_in import read_small
 from store.api_keys import ApiKey
 
 if TYPE_CHECKING:
@@ -87,7 +87,7 @@ class Handlers:
 
     async def create(self, request: Request) -> Response:
         session = require(request, "operator", confirmed=True)
-        key, text = await make_key(self._keys, self._staff, session.name, await read_json(request, KeyOnWire))
+        key, text = await make_key(self._keys, self._staff, session.name, await read_small(request, KeyOnWire))
         return json_response(_answer(key, text), 201)
 
     async def revoke(self, request: Request) -> Response:

@@ -12,6 +12,7 @@ from app.privacy.gatekeeper import ConsentSignal, Decision, gpc_signal, named_pu
 from app.privacy.identity import Claim
 from app.privacy.signals import permitted
 from app.problem import Problem
+from app.routes.bearer import bearer
 from app.serving.request import VisitorOnWire
 from app.serving.visitors import VisitorReader
 from plugins.contract import Visitor
@@ -66,8 +67,7 @@ class Asking:
 
     def key(self, request: Request, text: str) -> ApiKey | None:
         """The API key of a request, from its Authorization header, else from its body; None where it brings none."""
-        scheme, _, token = request.headers.get("authorization", "").partition(" ")
-        text = token.strip() if scheme.lower() == "bearer" else text
+        text = bearer(request.headers.get("authorization", "")) or text
         if not text:
             return None
         key = self._node.keys.check(text)

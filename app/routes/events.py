@@ -14,7 +14,7 @@ from app.ingest.bulk import ImportResult, import_lines
 from app.ingest.wire import Batch, BatchResult, DropReason, EventOnWire, EventResult
 from app.problem import FieldError, Problem, read_json
 from app.routes.answers import json_response
-from app.routes.body import read_body
+from app.routes.body import media_type, read_body
 from app.routes.cors import cors_headers, preflight_headers
 from app.routes.intake_door import IntakeDoor
 from app.routes.lines import read_lines
@@ -74,7 +74,7 @@ class EventRoutes:
         if bearer is None:
             door.hold_off_floods(request)
         body = await read_body(request, self._most_bytes(request))
-        if _media_type(request) in _CLOUD:
+        if media_type(request) in _CLOUD:
             return await self._cloud_events(request, body, bearer, origin)
         batch = door.read(body)
         key = bearer or self._node.keys.check(batch.key)
@@ -111,7 +111,7 @@ class EventRoutes:
         key = self._door.bearer(request)
         if key is None or key.kind != "server":
             raise Problem(401, "Not allowed", "an import needs a server key: Authorization: Bearer sk_…")
-        if _media_type(request) not in _LINES:
+        if media_type(request) not in _LINES:
             raise Problem(415, "Unsupported content", "an import is application/x-ndjson: one batch a line")
         lines = read_lines(request, self._door.limits.batch_bytes)
         try:
@@ -121,13 +121,9 @@ class EventRoutes:
         return json_response(result, headers={"cache-control": "no-store"})
 
     def _most_bytes(self, request: Request) -> int:
-        kind = _media_type(request)
+        kind = media_type(request)
         if kind in ("", "text/plain"):
             return self._door.limits.beacon_bytes
         if kind == "application/json" or kind in _CLOUD:
             return self._door.limits.batch_bytes
         raise Problem(415, "Unsupported content", f"send text/plain, application/json or {' or '.join(_CLOUD)}")
-
-
-def _media_type(request: Request) -> str:
-    return request.headers.get("content-type", "").partition(";")[0].strip().lower()

@@ -13,11 +13,10 @@ from app.experiments.design import conflict_of, free_slots, problems_of
 from app.experiments.reports import forget, holdout_of, told
 from app.experiments.results import ResultsAnswer, results_of
 from app.node import lists_of_pages
-from app.problem import Problem
-from app.problem import read_json as read_typed
+from app.problem import Problem, read_json
 from app.routes.admin import require
 from app.routes.answers import json_response
-from app.routes.body import read_body
+from app.routes.body import read_media
 from app.routes.conditional import TOLD as IF_MATCH
 from app.routes.conditional import changed_since, if_match
 from app.routes.idempotency import TOLD as IDEMPOTENCY
@@ -131,7 +130,7 @@ class Handlers:
 
     async def create(self, request: Request) -> Response:
         session = require(request, "marketer")
-        body = await _body(request)
+        body = await read_media(request, _BODY)
 
         async def make() -> Response:
             return await self._create(self._design(body), session.name)
@@ -156,7 +155,7 @@ class Handlers:
         session = require(request, "marketer")
         before = self.found(request.path_params["id"])
         _require(request, before)
-        design = self._design(await _body(request))
+        design = self._design(await read_media(request, _BODY))
         if design.key != before.key:
             raise Problem(409, "Another key", "an experiment keeps its key; make a new one under the other key")
         if before.state != "draft":
@@ -231,7 +230,7 @@ class Handlers:
             raise changed_since("") from None
 
     def _design(self, body: bytes) -> Design:
-        design = read_typed(_decode, body, "Not a valid experiment")
+        design = read_json(_decode, body, "Not a valid experiment")
         self.check(design)
         return design
 
@@ -255,12 +254,6 @@ class Handlers:
 
 
 _decode = msgspec.json.Decoder(Design).decode
-
-
-async def _body(request: Request) -> bytes:
-    if request.headers.get("content-type", "").partition(";")[0].strip().lower() != "application/json":
-        raise Problem(415, "Unsupported content", "send application/json")
-    return await read_body(request, _BODY)
 
 
 def etag(experiment: Experiment) -> str:

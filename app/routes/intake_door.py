@@ -17,6 +17,7 @@ from app.ingest.rate import RateLimit, client_address
 from app.ingest.wire import BatchOnWire, BatchResult, DropReason, EventResult, Refused, read_batch
 from app.privacy.gatekeeper import gpc_signal
 from app.problem import FieldError, Problem
+from app.routes.bearer import bearer
 from app.routes.cors import origin_allowed
 from store.api_keys import ApiKey
 from store.faults import StoreFault
@@ -39,10 +40,10 @@ class IntakeDoor:
 
     def bearer(self, request: Request) -> ApiKey | None:
         """The key of the Authorization header; None without one. Raises Problem for one that is unknown."""
-        scheme, _, text = request.headers.get("authorization", "").partition(" ")
-        if not scheme:
+        told = request.headers.get("authorization", "")
+        if not told:
             return None
-        key = self._node.keys.check(text.strip()) if scheme.lower() == "bearer" else None
+        key = self._node.keys.check(bearer(told))
         if key is None:
             raise Problem(401, "Not allowed", "unknown key", headers={"www-authenticate": "Bearer"})
         return key

@@ -9,11 +9,10 @@ from starlette.requests import Request
 from starlette.responses import Response
 from starlette.routing import Route
 
-from app.problem import FieldError, Problem
-from app.problem import read_json as decode_json
+from app.problem import FieldError, Problem, read_json
 from app.routes.admin import require
 from app.routes.answers import json_response
-from app.routes.body import read_body
+from app.routes.body import read_media
 from app.routes.openapi import Operation
 from app.rules.personas import Persona, PersonaOnWire, unknown_ids
 
@@ -64,9 +63,8 @@ class Shelf:
 
     async def put(self, request: Request) -> Response:
         session = require(request, "marketer")
-        if request.headers.get("content-type", "").partition(";")[0].strip().lower() != "application/json":
-            raise Problem(415, "Unsupported content", "send application/json")
-        told = decode_json(_read, await read_body(request, self._node.config.serving.body_bytes), "Not a valid persona")
+        body = await read_media(request, self._node.config.serving.body_bytes)
+        told = read_json(_read, body, "Not a valid persona")
         name = request.path_params["id"]
         try:
             made = msgspec.convert({**msgspec.to_builtins(told), "id": name}, Persona)

@@ -13,11 +13,10 @@ from starlette.responses import Response
 from starlette.routing import Route
 
 from app.admin.sessions import Session
-from app.problem import FieldError, Problem
-from app.problem import read_json as decode_json
+from app.problem import FieldError, Problem, read_json
 from app.routes.admin import require
 from app.routes.answers import json_response
-from app.routes.body import read_body
+from app.routes.body import JSON, read_media
 from app.routes.conditional import TOLD as IF_MATCH
 from app.routes.conditional import changed_since, if_match
 from app.routes.idempotency import TOLD as ONCE
@@ -55,7 +54,7 @@ if TYPE_CHECKING:
     from app.node import Node
 
 NO_STORE = {"cache-control": "private, no-store"}
-JSON, TOML = "application/json", "application/toml"
+TOML = "application/toml"
 SHOWN_AT_MOST = 200
 WRITES = (400, 401, 403, 413, 415)
 _read_rule = msgspec.json.Decoder(RuleOnWire).decode
@@ -141,7 +140,7 @@ class Desk:
         body = await self._body(request)
 
         async def work() -> Response:
-            told = decode_json(_read_rule, body, "Not a valid rule")
+            told = read_json(_read_rule, body, "Not a valid rule")
             with as_problems():
                 made = await self._book.add(told.rule(), author=session.name, now=self._staff.now())
                 await self._staff.note(session.name, "rule added", made.id)
@@ -157,7 +156,7 @@ class Desk:
     async def put(self, request: Request) -> Response:
         session = require(request, "marketer")
         etag, rule_id = if_match(request), request.path_params["id"]
-        told = decode_json(_read_rule, await self._body(request), "Not a valid rule")
+        told = read_json(_read_rule, await self._body(request), "Not a valid rule")
         if told.id not in ("", rule_id):
             wrong = FieldError("/id", f"the path says '{rule_id}'; a rule keeps its id")
             raise Problem(400, "Not a valid rule", errors=[wrong])
@@ -215,7 +214,7 @@ class Desk:
         revision, body = _revision(request), await self._body(request)
 
         async def work() -> Response:
-            told = decode_json(_read_publish, body) if body.strip() else PublishOnWire()
+            told = read_json(_read_publish, body) if body.strip() else PublishOnWire()
             with as_problems():
                 made = await self._book.publish(revision, author=session.name, now=self._staff.now(), note=told.note)
             return await self._published(session, "rules published", made)
@@ -227,7 +226,7 @@ class Desk:
         revision, body = _revision(request), await self._body(request)
 
         async def work() -> Response:
-            told = decode_json(_read_rollback, body)
+            told = read_json(_read_rollback, body)
             with as_problems():
                 made, kept = await self._book.roll_back(
                     number_of(told.to), revision, author=session.name, now=self._staff.now()
@@ -259,7 +258,7 @@ class Desk:
 
     async def preview(self, request: Request) -> Response:
         require(request, "marketer")
-        told = decode_json(_read_preview, await self._body(request))
+        told = read_json(_read_preview, await self._body(request))
         persona = await self._persona(told)
         node, now = self._node, self._node.clock.now()
         if told.at:
@@ -312,11 +311,7 @@ class Desk:
     # ---- how
 
     async def _body(self, request: Request, media: str = JSON) -> bytes:
-        """Raises Problem 415 for what a form of another site could send, 413."""
-        body = await read_body(request, self._node.config.rules.body_bytes)
-        if body and request.headers.get("content-type", "").partition(";")[0].strip().lower() != media:
-            raise Problem(415, "Unsupported content", f"send {media}")
-        return body
+        return await read_media(request, self._node.config.rules.body_bytes, media)
 
     async def _told(self, rule_id: str, status: int = 200, headers: dict[str, str] | None = None) -> Response:
         answer = await self._reporter.report()

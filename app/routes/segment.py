@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import base64
-import binascii
 import zlib
 from typing import TYPE_CHECKING, Any
 
@@ -17,6 +16,7 @@ from app.dialects.segment import KINDS, hear
 from app.ingest.wire import DropReason, EventResult
 from app.problem import FieldError, Problem, read_json
 from app.routes.answers import json_response
+from app.routes.bearer import bearer
 from app.routes.body import read_body
 from app.routes.cors import cors_headers, preflight_headers
 from app.routes.intake_door import IntakeDoor
@@ -126,15 +126,14 @@ class Handlers:
 
     def _key(self, request: Request, told: str) -> ApiKey:
         """The write key: the name of Basic authorization, a bearer, or in the body."""
-        scheme, _, text = request.headers.get("authorization", "").partition(" ")
+        authorization = request.headers.get("authorization", "")
+        scheme, _, text = authorization.partition(" ")
         if scheme.lower() == "basic":
             try:
                 told = base64.b64decode(text, validate=True).decode().partition(":")[0]
-            except (binascii.Error, UnicodeDecodeError):
+            except ValueError:  # no base64, no ASCII, no UTF-8
                 told = ""
-        elif scheme.lower() == "bearer":
-            told = text.strip()
-        key = self._node.keys.check(told)
+        key = self._node.keys.check(bearer(authorization) or told)
         if key is None:
             raise Problem(
                 401, "Not allowed", "the write key is one of this server's: pk_… in browsers, sk_… in servers"

@@ -5,13 +5,13 @@ from __future__ import annotations
 from starlette.requests import Request
 
 from app.problem import Problem
+from app.routes.bearer import bearer
 from store.keys import KeyRing
 
 
 def require_server_key(request: Request, keys: KeyRing) -> None:
     """Raises Problem 401 without a key that is ours, 403 for one that browsers know."""
-    scheme, _, text = request.headers.get("authorization", "").partition(" ")
-    key = keys.check(text.strip()) if scheme.lower() == "bearer" else None
+    key = keys.check(bearer(request.headers.get("authorization", "")))
     if key is None:
         raise Problem(
             401,

@@ -14,10 +14,10 @@ from app.admin.passwords import objection
 from app.admin.sessions import Session
 from app.admin.staff import TryLater
 from app.ingest.rate import client_address
-from app.problem import FieldError, Problem
+from app.problem import FieldError, Problem, read_json
 from app.routes.admin import COOKIE, require, require_own_page
 from app.routes.answers import json_response
-from app.routes.body import read_body
+from app.routes.body import read_media
 from app.routes.openapi import Operation
 from store.accounts import names_of
 
@@ -93,7 +93,7 @@ class Handlers:
     async def login(self, request: Request) -> Response:
         """A cookie no script can read, and what the console's pages have to send along."""
         require_own_page(request)
-        told = await read_json(request, SignIn)
+        told = await read_small(request, SignIn)
         try:
             found = await self._staff.sign_in(told.name, told.password, self._address(request))
         except TryLater as later:
@@ -116,14 +116,14 @@ class Handlers:
     async def confirm(self, request: Request) -> Response:
         """Opens for some minutes what is not to be done from a screen left open."""
         session = require(request)
-        told = await read_json(request, Password)
+        told = await read_small(request, Password)
         await self._check(session, told.password, request)
         return json_response(self._told(session))
 
     async def password(self, request: Request) -> Response:
         """Every session of the account is over, this one too."""
         session = require(request)
-        told = await read_json(request, NewPassword)
+        told = await read_small(request, NewPassword)
         await self._check(session, told.password, request)
         await change_password(self._staff, session.name, told.new)
         return Response(status_code=204)
@@ -153,14 +153,9 @@ async def change_password(staff: Staff, name: str, new: str) -> None:
     await staff.note(name, "password changed", name)
 
 
-async def read_json(request: Request, kind: type[T]) -> T:
+async def read_small(request: Request, kind: type[T]) -> T:
     """A small JSON body. Raises Problem 415 for what a form of another site could send, 400, 413."""
-    if request.headers.get("content-type", "").partition(";")[0].strip().lower() != "application/json":
-        raise Problem(415, "Unsupported content", "send application/json")
-    try:
-        return msgspec.json.decode(await read_body(request, MOST_BYTES), type=kind)
-    except (msgspec.DecodeError, UnicodeDecodeError) as error:
-        raise Problem(400, "Not a valid request", str(error)) from None
+    return read_json(msgspec.json.Decoder(kind).decode, await read_media(request, MOST_BYTES))
 
 
 def _too_many(later: TryLater) -> Problem:

@@ -11,6 +11,7 @@ from starlette.types import ASGIApp, Receive, Scope, Send
 from app.ingest.rate import RateLimit, client_address, packed
 from app.problem import Problem
 from app.routes.answers import problem_response
+from app.routes.bearer import bearer
 from app.routes.cross_origin import readable
 
 if TYPE_CHECKING:
@@ -68,8 +69,7 @@ class Throttle:
         return self._rate.wait(client_address(peer, forwarded, self._proxies), perf_counter())
 
     def _of_the_shop(self, authorization: bytes) -> bool:
-        scheme, _, text = authorization.decode("latin-1").partition(" ")
-        key = self._keys.check(text.strip()) if scheme.lower() == "bearer" else None
+        key = self._keys.check(bearer(authorization.decode("latin-1")))
         return key is not None and key.kind == "server"
 
 
