@@ -1,4 +1,4 @@
-"""The loops of an answer, compiled: makes room for the results and hands flat arrays to `_loops.c`.
+"""The loops of an answer, compiled: makes room for the results and hands flat arrays to `_loops.py`.
 
 What each function means stands in plain.py. Importing this raises ImportError where `_loops` was not built.
 """
@@ -11,7 +11,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from store.loops import _loops
-from store.loops.plain import Longs
+from store.loops.plain import Boards, Longs, Word
 from store.records import Floats, Ints, Mask
 
 _empty, _int, _float = np.empty, np.int32, np.float32
@@ -128,6 +128,26 @@ def faded(times: NDArray[np.float64], items: Ints, now: float, half_life: float)
     out = _empty(len(items), _float)
     _loops.faded(times, items, now, half_life, out)
     return out
+
+
+def spaced(columns: Sequence[Ints], most: tuple[int, ...], limit: int) -> tuple[Ints, Ints]:
+    within, beyond = _empty(limit, _int), _empty(len(columns[0]), _int)
+    inside, outside = _loops.spaced(list(columns), most, limit, within, beyond)
+    return within[:inside], beyond[:outside]
+
+
+def matched(
+    words: Sequence[Word], rarities: Sequence[float], asked: Sequence[bool], partly: bool, boards: Boards
+) -> tuple[Ints, Floats, Floats]:
+    room = min(sum(len(word.items) for word in words), len(boards.hits))
+    found, said, certain = _empty(room, _int), _empty(room, _float), _empty(room, _float)
+    count = _loops.matched(
+        [word.items for word in words], [word.weights for word in words],
+        np.array([word.factor for word in words], _float), np.array([word.meaning for word in words], _int),
+        np.array(rarities, _float), np.array(asked, np.bool_), partly, boards.best, boards.relevance, boards.least,
+        boards.hits, found, said, certain,
+    )  # fmt: skip
+    return found[:count], said[:count], certain[:count]
 
 
 any_of = _loops.any_of
