@@ -106,6 +106,21 @@ def test_a_segment_that_is_gone_gives_its_key_to_nobody() -> None:
     assert "pens" not in {known.key for known in second.known}
 
 
+def test_noise_in_the_vectors_of_products_does_not_leave_visitors_without_a_segment() -> None:
+    """As under differential privacy: a product's vector says little, those of its category together say enough."""
+    items = goods()
+    catalogue, noisy = catalogue_of(items), tastes(items, noise=1.0)
+
+    def at_home(vectors: Any) -> int:  # noqa: ANN401
+        found = segments.learn(catalogue, (vectors,), None, most=4, seed=1)
+        assert found is not None
+        told = Membership(found.keys, found.table, [known.key for known in found.known], share=0.5)
+        return sum(bool(told.of({f"category:{'/'.join(path)}": 1.0})) for path in KINDS.values())
+
+    assert at_home(noisy) < len(KINDS)
+    assert at_home(segments.by_category(catalogue, noisy)) == len(KINDS)
+
+
 def test_a_shop_too_small_has_none() -> None:
     assert segments.learn(catalogue_of(goods()[:7]), (None,), None, most=8, seed=1) is None
 

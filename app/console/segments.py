@@ -46,6 +46,8 @@ async def segments(asked: Asked) -> Answer:
 
 
 def _words(term: str) -> str:
-    """`category:shoes/running` as `shoes › running`."""
+    """`category:shoes/running` as `shoes › running`, `category_band:shoes|3` as `shoes, price band 3`."""
     kind, _, value = term.partition(":")
+    if kind == "category_band":
+        return value.replace("|", ", price band ")
     return _KINDS.get(kind, f"{kind} ") + value.replace("/", " › ")

@@ -28,9 +28,12 @@ def learn_segments(draft: Draft) -> None:
     if not options.segments:
         return
     before = _before(draft)
+    vectors = draft.arrays.get("item_vectors")
+    if vectors is not None and draft.config.privacy.learned == "dp":
+        vectors = segments.by_category(draft.catalogue, vectors)
     found = segments.learn(
         draft.catalogue,
-        (draft.arrays.get("item_vectors"), draft.arrays.get("content.vectors")),
+        (vectors, draft.arrays.get("content.vectors")),
         draft.arrays.get("popularity"),
         most=options.segments,
         seed=options.seed,

@@ -80,6 +80,23 @@ def learn(
     return Segments(labels, _named(known, terms), terms, keys, table)
 
 
+def by_category(catalogue: Catalogue, vectors: Floats) -> Floats:
+    """Each item's vector as the mean of its category's; zeros, which say nothing, where it has none.
+
+    Under differential privacy the vectors of single products are mostly noise; those of whole categories are not.
+    """
+    known = vectors[: catalogue.size]
+    codes = catalogue.category[: len(known)]
+    told = codes >= 0
+    size = int(codes.max(initial=NONE)) + 1
+    sums = np.zeros((size, known.shape[1]))
+    np.add.at(sums, codes[told], known[told])
+    means = sums / np.maximum(np.bincount(codes[told], minlength=size), 1)[:, None]
+    pooled = np.zeros_like(vectors)
+    pooled[np.flatnonzero(told)] = means[codes[told]]
+    return pooled
+
+
 def _weights(popularity: Floats | None, rows: Ints) -> Floats:
     """What many buy decides more about where the borders lie: 1 + ln(1 + buyers)."""
     counts = np.zeros(len(rows), np.float32)
