@@ -17,7 +17,6 @@ from app.experiences.pages import Experiences, condition_problems
 from app.experiences.rates import SectionRates
 from app.experiments.assignment import Assigner
 from app.experiments.outcomes import Outcomes
-from app.experiments.trials import Trials
 from app.feeds.take import FeedIntake
 from app.ingest.intake import Intake
 from app.ingest.meter import IngestMeter
@@ -26,6 +25,8 @@ from app.ingest.steps import Preparation
 from app.ingest.watch import Watches
 from app.learning.generations import Generations
 from app.learning.trainings import Trainings
+from app.merchandising.book import RuleBook
+from app.merchandising.impact import Impact, credit_rules
 from app.metrics import Metrics
 from app.privacy.erasure import Erasures
 from app.privacy.gatekeeper import Gate, Gatekeeper
@@ -33,13 +34,12 @@ from app.privacy.ladder import ladder
 from app.privacy.signals import permitted
 from app.privacy.sweeps import Sweeps
 from app.privacy.withdrawals import Withdrawals
-from app.rules.book import RuleBook
 from app.rules.engine import Rules
-from app.rules.impact import Impact, credit_rules
 from app.search.query_affinities import query_affinities
 from app.serving.placements import placements_of, problems_of
 from app.serving.recommend import Recommender
 from app.serving.token import Tokens
+from app.serving.trials import Trials
 from plugins.contract import Model
 from plugins.loading import PluginProblems, shipped_names
 from plugins.manager import Plugins, load_plugins

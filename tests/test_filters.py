@@ -5,8 +5,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from app.serving.filter_language import DEPTH_AT_MOST, LENGTH_AT_MOST
-from app.serving.filters import FilterCache, FilterError, compile_filter
+from app.filters.language import DEPTH_AT_MOST, LENGTH_AT_MOST
+from app.filters.masks import FilterCache, FilterError, compile_filter
 from store.catalogue import Catalogue
 from store.records import Item
 

@@ -38,7 +38,8 @@ def test_imports_go_from_app_to_plugins_to_store_only() -> None:
 
 
 def test_an_import_against_the_layers_is_refused(tmp_path: Path) -> None:
-    for folder in ("app", "plugins", "store", "web"):
+    within = ("app/merchandising", "app/search", "app/serving", "app/rules", "app/filters")
+    for folder in ("app", *within, "plugins", "store", "web"):
         (tmp_path / folder).mkdir()
         (tmp_path / folder / "__init__.py").touch()
         (tmp_path / folder / "late.py").touch()
@@ -53,12 +54,15 @@ def test_an_import_against_the_layers_is_refused(tmp_path: Path) -> None:
         ("web", "store.late"),
         ("app", "hnswlib"),
         ("plugins", "sqlite3"),
+        ("app/rules", "app.serving.late"),
+        ("app/serving", "app.merchandising.late"),
     ]
-    for folder, imported in against:
-        (tmp_path / folder / f"early_{imported.partition('.')[0]}.py").write_text(f"import {imported}\n")
+    refused = []
+    for number, (folder, imported) in enumerate(against):
+        (tmp_path / folder / f"early{number}.py").write_text(f"import {imported}\n")
+        refused.append(f"{folder.replace('/', '.')}.early{number} -> {imported}")
     result = lint_imports(tmp_path)
     assert result.returncode == 1
-    refused = [f"{folder}.early_{imported.partition('.')[0]} -> {imported}" for folder, imported in against]
     assert [line for line in refused if line not in result.stdout] == [], result.stdout
 
 

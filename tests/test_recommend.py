@@ -5,9 +5,9 @@ import msgspec
 import numpy as np
 import pytest
 
+from app.filters.masks import FilterError
 from app.metrics import Metrics
 from app.serving.answer import RecommendationsAnswer, answer_json
-from app.serving.filters import FilterError
 from app.serving.options import PlacementOptions, ServingOptions
 from app.serving.placements import placements_of
 from app.serving.recommend import Ask, Page, Recommender, Shelf, UnknownPlacement

@@ -9,9 +9,9 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from app.filters.masks import compile_filter
 from app.rules.columns import Columns
 from app.rules.index import Facts, Index
-from app.serving.filters import compile_filter
 from store.records import Item
 from tests.ruled_shop import rule, rules_of
 from tests.small_shop import NOW, SIZE, item, small_catalogue

@@ -4,11 +4,11 @@ from pathlib import Path
 import numpy as np
 import pytest
 
+from app.filters.masks import FilterError
 from app.metrics import Metrics
 from app.search.options import SearchOptions
 from app.search.query_affinities import query_affinities
 from app.search.search import Found, Search, Searcher
-from app.serving.filters import FilterError
 from app.serving.options import ServingOptions
 from app.serving.recommend import Page, Recommender
 from app.serving.token import Tokens

@@ -13,7 +13,7 @@ import click
 from app.cli import fail, read_config
 
 if TYPE_CHECKING:
-    from app.rules.book import RuleBook
+    from app.merchandising.book import RuleBook
 
 T = TypeVar("T")
 
@@ -28,8 +28,8 @@ def command() -> None:
 @click.pass_context
 def export(ctx: click.Context, version: str) -> None:
     """Print the draft, or a published version, as TOML."""
-    from app.rules.book import NoSuchRule, Unreadable, number_of
-    from app.rules.exchange import to_toml
+    from app.merchandising.book import NoSuchRule, Unreadable, number_of
+    from app.merchandising.exchange import to_toml
     from app.rules.model import read_rules
 
     async def work(book: RuleBook) -> str:
@@ -50,8 +50,8 @@ def export(ctx: click.Context, version: str) -> None:
 @click.pass_context
 def take_in(ctx: click.Context, file: Path, publish: bool, note: str) -> None:
     """Replace the draft by the rules of a TOML file; every mistake is told, and then nothing is changed."""
-    from app.rules.book import NotRules, RuleChanged, name_of
-    from app.rules.exchange import NotToml, from_toml
+    from app.merchandising.book import NotRules, RuleChanged, name_of
+    from app.merchandising.exchange import NotToml, from_toml
     from store.clock import Clock
 
     try:
@@ -83,7 +83,7 @@ def take_in(ctx: click.Context, file: Path, publish: bool, note: str) -> None:
 def _with_book(ctx: click.Context, work: Callable[[RuleBook], Awaitable[T]]) -> T:
     from zoneinfo import ZoneInfo
 
-    from app.rules.book import RuleBook
+    from app.merchandising.book import RuleBook
     from app.rules.engine import Rules
     from app.serving.placements import placements_of
     from store.database import open_database

@@ -8,8 +8,8 @@ import msgspec
 
 from app.console.asked import Answer, Asked, Go, Notice, Page, Undo
 from app.console.rule_desk import RuleDesk
+from app.merchandising.personas import Persona, unknown_ids
 from app.problem import Problem
-from app.rules.personas import Persona, unknown_ids
 
 PERSONAS = "/console/rules/personas"
 

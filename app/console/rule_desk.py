@@ -7,14 +7,14 @@ from typing import TYPE_CHECKING
 
 import msgspec
 
+from app.merchandising.book import Unreadable, name_of, number_of
+from app.merchandising.personas import NOBODY, Persona, PersonaOnWire
+from app.merchandising.preview import Previewer
+from app.merchandising.report import Reporter
+from app.merchandising.wire import RulesAnswer
 from app.problem import Problem
-from app.rules.book import Unreadable, name_of, number_of
 from app.rules.engine import RuleSet
 from app.rules.model import Rule, read_rules
-from app.rules.personas import NOBODY, Persona, PersonaOnWire
-from app.rules.preview import Previewer
-from app.rules.report import Reporter
-from app.rules.wire import RulesAnswer
 from app.search.search import Searcher
 from store.rules import RuleVersion
 

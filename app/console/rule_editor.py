@@ -12,15 +12,15 @@ from app.console.rule_desk import RuleDesk
 from app.console.rule_form import Filled, errors_of, filled_as, filled_from, rule_from
 from app.console.rule_words import DAYS, DO, change_words, condition_words, consequence_words
 from app.console.rules import RULES
+from app.merchandising.book import NotRules, RuleChanged
+from app.merchandising.check import problems_of
+from app.merchandising.diff import diff
+from app.merchandising.wire import PreviewAnswer, PreviewOnWire, RuleTold
 from app.problem import FieldError, Problem
 from app.routes.rules import as_problems
-from app.rules.book import NotRules, RuleChanged
-from app.rules.check import problems_of
 from app.rules.compiled import NotARule
-from app.rules.diff import diff
 from app.rules.model import Rule
 from app.rules.schedule import moment
-from app.rules.wire import PreviewAnswer, PreviewOnWire, RuleTold
 from app.serving.recommend import UnknownPlacement
 
 DEVICES = ("phone", "tablet", "desktop")

@@ -8,11 +8,11 @@ from app.console.asked import Answer, Asked, Go, Notice, Page, Undo
 from app.console.rule_desk import RuleDesk
 from app.console.rule_words import change_words, condition_words, consequence_words
 from app.console.rules import RULES, revision
+from app.merchandising.analysis import Conflict, Starving
+from app.merchandising.book import name_of, number_of
+from app.merchandising.diff import Diff, diff
 from app.problem import Problem
 from app.routes.rules import as_problems
-from app.rules.analysis import Conflict, Starving
-from app.rules.book import name_of, number_of
-from app.rules.diff import Diff, diff
 
 VERSIONS = f"{RULES}/versions"
 

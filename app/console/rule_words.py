@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
-from app.rules.diff import Change
+from app.merchandising.diff import Change
 from app.rules.model import Condition, Consequence, Schedule
 
 DAYS = ("mon", "tue", "wed", "thu", "fri", "sat", "sun")

@@ -7,12 +7,12 @@ import msgspec
 from app.console.asked import Answer, Asked, Go, Notice, Page, Undo
 from app.console.rule_desk import RuleDesk
 from app.console.rule_words import condition_words, consequence_words
+from app.merchandising.book import NotRules, RuleChanged
+from app.merchandising.exchange import NotToml, from_toml, to_toml
+from app.merchandising.wire import RulesAnswer
 from app.problem import Problem
 from app.routes.rules import as_problems
-from app.rules.book import NotRules, RuleChanged
-from app.rules.exchange import NotToml, from_toml, to_toml
 from app.rules.model import Rule
-from app.rules.wire import RulesAnswer
 
 RULES = "/console/rules"
 STATUSES = ("active", "scheduled", "expired", "disabled", "shadowed", "matches nothing")

@@ -9,12 +9,12 @@ from zoneinfo import ZoneInfo
 import msgspec
 
 from app.experiences.options import BannerOptions, ExperienceOptions
-from app.experiments.trials import ExperimentOnWire, Trial
 from app.rules.columns import Columns
 from app.rules.compiled import NotARule, Ready, make_ready
 from app.rules.index import Facts, Index, places
 from app.rules.model import Condition, Consequence, Rule
 from app.serving.placements import Placement
+from app.serving.trials import ExperimentOnWire, Trial
 from store.catalogue import Catalogue
 
 _NOTHING = Consequence(do="pin", items=["-"])

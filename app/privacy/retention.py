@@ -13,11 +13,11 @@ from datetime import date
 from time import perf_counter, thread_time
 from typing import TypeVar
 
-from app.experiments.ending import expire_reports, forget_ended
 from app.ingest.recorder import CONSUMER
 from app.node import Node
 from app.privacy.consent_stats import publish_consents
 from app.privacy.day_figures import publish_day
+from app.privacy.ended_experiments import expire_reports, forget_ended
 from app.privacy.ladder import keep_days, ladder
 from app.privacy.pace import Pace, Rest, work_of
 from app.privacy.sweeps import note_sweep

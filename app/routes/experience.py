@@ -11,7 +11,6 @@ from starlette.responses import Response
 from starlette.routing import Route
 
 from app.experiences.pages import Experience, UnknownPage
-from app.experiments.trials import NoSuchArm
 from app.problem import Problem, misfit, read_json
 from app.routes.answers import json_response
 from app.routes.asking import NAMES_VISITOR, VISITOR_HEADER, Asking, visitor_header
@@ -21,6 +20,7 @@ from app.routes.openapi import Operation
 from app.routes.recommendations import FOR_EVERYONE, NOBODY
 from app.rules.index import Facts
 from app.serving.request import ContextOnWire, Short, VisitorOnWire, page_of
+from app.serving.trials import NoSuchArm
 from plugins.contract import Visitor
 
 if TYPE_CHECKING:

@@ -9,12 +9,12 @@ from starlette.requests import Request
 from starlette.responses import Response
 from starlette.routing import Route
 
+from app.merchandising.personas import Persona, PersonaOnWire, unknown_ids
 from app.problem import FieldError, Problem, read_json
 from app.routes.admin import require
 from app.routes.answers import json_response
 from app.routes.body import read_media
 from app.routes.openapi import Operation
-from app.rules.personas import Persona, PersonaOnWire, unknown_ids
 
 if TYPE_CHECKING:
     from app.node import Node

@@ -13,7 +13,7 @@ from starlette.responses import HTMLResponse, Response
 from starlette.routing import Route, request_response
 from starlette.types import Receive, Scope, Send
 
-from app.experiments.trials import NoSuchArm
+from app.filters.masks import FilterError
 from app.problem import Problem, misfit
 from app.routes.admin import signed_in
 from app.routes.answers import json_response
@@ -23,7 +23,6 @@ from app.routes.cross_origin import CrossOrigin
 from app.routes.openapi import Operation
 from app.serving.answer import RecommendationsAnswer, answer_json
 from app.serving.explanations import Explanation
-from app.serving.filters import FilterError
 from app.serving.recommend import Page, Shelf, UnknownPlacement
 from app.serving.request import (
     AskOnWire,
@@ -37,6 +36,7 @@ from app.serving.request import (
     read_request,
 )
 from app.serving.shelf_html import shelf_html
+from app.serving.trials import NoSuchArm
 from plugins.contract import Visitor
 
 if TYPE_CHECKING:

@@ -13,26 +13,14 @@ from starlette.responses import Response
 from starlette.routing import Route
 
 from app.admin.sessions import Session
-from app.problem import FieldError, Problem, read_json
-from app.routes.admin import require
-from app.routes.answers import json_response
-from app.routes.body import JSON, read_media
-from app.routes.conditional import TOLD as IF_MATCH
-from app.routes.conditional import changed_since, if_match
-from app.routes.idempotency import TOLD as ONCE
-from app.routes.idempotency import Once
-from app.routes.openapi import Operation
-from app.rules.analysis import Analysis
-from app.rules.book import NoSuchRule, NotRules, RuleChanged, RuleTaken, Unreadable, etag_of, name_of, number_of
-from app.rules.diff import Diff, diff
-from app.rules.engine import RuleSet
-from app.rules.exchange import NotToml, from_toml, to_toml
-from app.rules.model import Rule, read_rules
-from app.rules.personas import NOBODY, Persona, PersonaOnWire
-from app.rules.preview import Previewer
-from app.rules.report import Reporter
-from app.rules.schedule import moment
-from app.rules.wire import (
+from app.merchandising.analysis import Analysis
+from app.merchandising.book import NoSuchRule, NotRules, RuleChanged, RuleTaken, Unreadable, etag_of, name_of, number_of
+from app.merchandising.diff import Diff, diff
+from app.merchandising.exchange import NotToml, from_toml, to_toml
+from app.merchandising.personas import NOBODY, Persona, PersonaOnWire
+from app.merchandising.preview import Previewer
+from app.merchandising.report import Reporter
+from app.merchandising.wire import (
     ImportedAnswer,
     PreviewAnswer,
     PreviewOnWire,
@@ -46,6 +34,18 @@ from app.rules.wire import (
     VersionsAnswer,
     VersionTold,
 )
+from app.problem import FieldError, Problem, read_json
+from app.routes.admin import require
+from app.routes.answers import json_response
+from app.routes.body import JSON, read_media
+from app.routes.conditional import TOLD as IF_MATCH
+from app.routes.conditional import changed_since, if_match
+from app.routes.idempotency import TOLD as ONCE
+from app.routes.idempotency import Once
+from app.routes.openapi import Operation
+from app.rules.engine import RuleSet
+from app.rules.model import Rule, read_rules
+from app.rules.schedule import moment
 from app.search.search import Searcher
 from app.serving.recommend import UnknownPlacement
 from store.rules import RuleVersion

@@ -9,6 +9,7 @@ from starlette.requests import Request
 from starlette.responses import Response
 from starlette.routing import Route
 
+from app.filters.masks import FilterError
 from app.problem import FieldError, Problem
 from app.routes.admin import signed_in
 from app.routes.asking import Asking
@@ -16,7 +17,6 @@ from app.routes.body import read_body
 from app.routes.openapi import Operation
 from app.search.request import SearchAnswer, SearchOnWire, read_search, search_json
 from app.search.search import Search, Searcher
-from app.serving.filters import FilterError
 from app.serving.request import numbers_of, page_of
 
 if TYPE_CHECKING:

@@ -12,7 +12,7 @@ from typing import Any, TypeAlias
 import numpy as np
 from numpy.typing import NDArray
 
-from app.serving.filters import EVERY_ROW, Filter, Rows
+from app.filters.masks import EVERY_ROW, Filter, Rows
 from store.catalogue import Catalogue
 from store.records import Floats, Mask
 

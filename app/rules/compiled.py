@@ -9,9 +9,9 @@ from zoneinfo import ZoneInfo
 
 import msgspec
 
+from app.filters.masks import Filter, FilterError, compile_filter, ids_filter
 from app.rules.model import Rule, in_order
 from app.rules.schedule import Times, times_of
-from app.serving.filters import Filter, FilterError, compile_filter, ids_filter
 from store.search_words import raw_words, singular
 
 

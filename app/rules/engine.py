@@ -77,7 +77,7 @@ class Rules:
         self.published = self.set_of("", [])
         self.problem = ""
         self.waiting: deque[tuple[RuleSet, int, Ints]] = deque(maxlen=WAITING)
-        """Lists that were answered under rules, to be counted (app/rules/impact.py)."""
+        """Lists that were answered under rules, to be counted (app/merchandising/impact.py)."""
         self.seen: dict[str, set[str]] = {"region": set(), "device": set()}
         """What requests said of themselves since the start, so that a misspelled region can be told."""
 

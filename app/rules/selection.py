@@ -5,10 +5,10 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 
+from app.filters.masks import Filter
 from app.rules.columns import Columns
 from app.rules.compiled import Ready
 from app.rules.index import places
-from app.serving.filters import Filter
 from plugins.ruling import Boost, Pin, Ruling
 from store.catalogue import Catalogue
 

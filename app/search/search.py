@@ -14,7 +14,6 @@ from dataclasses import dataclass, field
 
 import numpy as np
 
-from app.experiments.trials import Trial
 from app.rules.engine import RuleSet
 from app.rules.index import Facts
 from app.search.options import SearchOptions
@@ -23,6 +22,7 @@ from app.serving.rank import Ranking, wanted
 from app.serving.rank import keep as keep_allowed
 from app.serving.reasons import reasons_of
 from app.serving.recommend import PERSONAL, Page, Recommender, Shelf
+from app.serving.trials import Trial
 from plugins.calls import PluginFailed
 from plugins.contract import NO_ITEMS, Board, Candidates, Context, Floats, Ints, Model, Visitor, scaled
 from plugins.ruling import RULE_SCORE, RULES_FIRST

@@ -7,7 +7,7 @@ from collections.abc import Hashable
 
 import numpy as np
 
-from app.serving.filters import FilterCache
+from app.filters.masks import FilterCache
 from plugins.contract import Allowed, Ruling
 from store.catalogue import Catalogue
 

@@ -7,10 +7,10 @@ from typing import Literal
 
 import msgspec
 
-from app.experiments.trials import ExperimentOnWire
 from app.serving.explanations import Explanation
 from app.serving.reasons import Reason
 from app.serving.recommend import Shelf
+from app.serving.trials import ExperimentOnWire
 from store.catalogue import Catalogue
 from store.fragment import ShownItem
 

@@ -16,9 +16,9 @@ import msgspec
 import numpy as np
 
 from app.rules.engine import RuleSet
-from app.rules.fired import PinTold, RuleFired, RulesMade
 from app.serving.rank import Ranking
 from app.serving.reasons import Reason
+from app.serving.rules_fired import PinTold, RuleFired, RulesMade
 from plugins.contract import Context
 from plugins.ruling import RULE_SCORE
 from store.catalogue import Catalogue

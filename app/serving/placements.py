@@ -6,7 +6,7 @@ from collections.abc import Mapping
 
 import msgspec
 
-from app.serving.filter_language import FilterError, parse_filter
+from app.filters.language import FilterError, parse_filter
 from app.serving.options import PlacementOptions
 from plugins.loading import did_you_mean, shipped_names
 from plugins.manager import Plugins

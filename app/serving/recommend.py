@@ -13,7 +13,6 @@ from zoneinfo import ZoneInfo
 
 import numpy as np
 
-from app.experiments.trials import Trial, Trials
 from app.metrics import Metrics
 from app.rules.engine import Rules, RuleSet
 from app.rules.index import Facts
@@ -26,6 +25,7 @@ from app.serving.plugin_metrics import PluginCollector
 from app.serving.rank import Ranking, rank
 from app.serving.reasons import Reason, reasons_of
 from app.serving.token import Tokens
+from app.serving.trials import Trial, Trials
 from plugins.calls import PluginFailed
 from plugins.contract import NO_ITEMS, Board, Context, Ints, Model, Visitor
 from plugins.manager import Plugins

@@ -9,9 +9,9 @@ import msgspec
 import numpy as np
 from msgspec import Meta
 
+from app.filters.masks import FilterError
 from app.privacy.signals import SignalsOnWire
 from app.problem import FieldError, Problem, read_json
-from app.serving.filters import FilterError
 from app.serving.options import ServingOptions
 from app.serving.recommend import Ask, Page
 from plugins.contract import NO_ITEMS, Ints

@@ -26,5 +26,5 @@ CREATE TABLE rule_days (
 ) STRICT, WITHOUT ROWID;
 CREATE TABLE personas (         -- visitors made up by staff, to look at the shop with
   id TEXT PRIMARY KEY,
-  body BLOB NOT NULL            -- JSON, app/rules/personas.py
+  body BLOB NOT NULL            -- JSON, app/merchandising/personas.py
 ) STRICT, WITHOUT ROWID;

@@ -11,7 +11,7 @@ from typing import TypeAlias
 import numpy as np
 from numpy.typing import NDArray
 
-from app.serving.filter_language import All, AnyOf, Comparison, Expression, FilterError, Literal, Not, parse_filter
+from app.filters.language import All, AnyOf, Comparison, Expression, FilterError, Literal, Not, parse_filter
 from store.catalogue import Catalogue
 from store.columns import Words
 from store.records import Ints, Mask

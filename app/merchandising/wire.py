@@ -7,10 +7,10 @@ from typing import Annotated, Literal
 import msgspec
 from msgspec import Meta
 
-from app.rules.analysis import Conflict, Starving, Status
-from app.rules.fired import PinTold, RuleFired
+from app.merchandising.analysis import Conflict, Starving, Status
+from app.merchandising.personas import PersonaOnWire
 from app.rules.model import Condition, Consequence, LocalTime, Rule, Word
-from app.rules.personas import PersonaOnWire
+from app.serving.rules_fired import PinTold, RuleFired
 
 Priority = Annotated[int, Meta(ge=-1000, le=1000)]
 Note = Annotated[str, Meta(max_length=1000)]

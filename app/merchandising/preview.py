@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
+from app.merchandising.personas import PersonaOnWire, page_of, unknown_ids, visitor_of
+from app.merchandising.wire import PreviewAnswer, PreviewItem, PreviewList, PreviewOnWire
 from app.rules.engine import RuleSet
-from app.rules.personas import PersonaOnWire, page_of, unknown_ids, visitor_of
-from app.rules.wire import PreviewAnswer, PreviewItem, PreviewList, PreviewOnWire
 from app.search.search import PLACEMENT, Search, Searcher
 from app.serving.recommend import Ask, Recommender, Shelf
 from plugins.contract import Ints

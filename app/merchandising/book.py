@@ -10,8 +10,8 @@ from collections.abc import Callable, Sequence
 
 import msgspec
 
+from app.merchandising.check import Known, problems_of, problems_of_all
 from app.problem import FieldError
-from app.rules.check import Known, problems_of, problems_of_all
 from app.rules.engine import Rules, RuleSet
 from app.rules.model import Rule, in_order, read_rules, rules_json
 from store.faults import StoreFault

@@ -7,10 +7,10 @@ from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
 from app.experiments.assignment import EVERYONE, HELD_OUT
-from app.rules.analysis import Analysis, World, analyse
-from app.rules.book import etag_of, name_of
+from app.merchandising.analysis import Analysis, World, analyse
+from app.merchandising.book import etag_of, name_of
+from app.merchandising.wire import RuleImpact, RulesAnswer, RuleTold
 from app.rules.model import Rule
-from app.rules.wire import RuleImpact, RulesAnswer, RuleTold
 from plugins.ruling import RULES_LAST, RULES_PROPOSE
 from store.experiments import HOLDOUT
 
