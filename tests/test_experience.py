@@ -101,6 +101,14 @@ async def test_conditions_hold_for_region_device_and_time(tmp_path: Path) -> Non
         assert "banner" not in await shown(client, "/v1/experience?region=DE")
 
 
+async def test_a_page_about_a_category_shows_what_is_for_it(tmp_path: Path) -> None:
+    page = {"when": {"aisles": {"categories": ["shoes"]}}}
+    async with shop(tmp_path, page) as (_, client):
+        for category, there in (("shoes", True), ("shoes/red", True), ("hats", False), ("", False)):
+            answer = await client.post("/v1/experience", json={"context": {"category": category}})
+            assert ("aisles" in ids(answer.json())) is there, category
+
+
 async def told_of(node: Node, people: dict[str, tuple[int, int]]) -> None:
     """Publish for yesterday how many saw and clicked in which list."""
     day = int(node.clock.now() // 86_400) - 1

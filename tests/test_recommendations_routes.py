@@ -130,6 +130,7 @@ async def test_a_contextual_list_may_be_cached_and_is_the_same_for_everyone(shop
     query = {"placement": "new", "limit": "4", "region": "DE", "exclude": "SKU1,SKU2", "filter": "price < 20"}
     first, second = [await shop.get(PATH, params=query) for _ in range(2)]
     assert first.headers["cache-control"].startswith("public, max-age=30")
+    assert "personalize-visitor" in first.headers["vary"], "a cache keeps it from the shop's server asking for somebody"
     assert ids_of(first) == ids_of(second) == ["SKU0", "SKU3", "SKU4", "SKU5"]
 
 
@@ -137,7 +138,8 @@ async def test_a_contextual_list_may_be_cached_and_is_the_same_for_everyone(shop
 @pytest.mark.parametrize(
     ("query", "status"),
     [
-        ({"anon": ANON}, 400), ({"limit": "many"}, 400), ({"limit": "0"}, 400), ({"placement": "hom"}, 404),
+        ({"anon": ANON}, 400), ({"limit": "many"}, 400),
+        ({"limit": "9" * 5_000}, 400), ({"limit": "\u0663"}, 400), ({"limit": "0"}, 400), ({"placement": "hom"}, 404),
         ({"filter": "prize < 3"}, 400), ({"exclude": ",".join(f"SKU{number}" for number in range(30))}, 400),
     ],
 )  # fmt: skip

@@ -13,6 +13,7 @@ from app.admin.sessions import Session
 from app.console.forms import NOTHING, Form
 from app.problem import Problem
 from app.routes.admin import CONFIRM
+from app.routes.numbers import whole
 from store.accounts import ROLE_NAMES, Role, names_of
 
 if TYPE_CHECKING:
@@ -83,8 +84,8 @@ class Asked:
 
     def number(self, name: str, default: int, most: int) -> int:
         """A number in the URL, within bounds whatever was typed."""
-        told = self.query(name)
-        return min(int(told), most) if told.isascii() and told.isdecimal() and len(told) < 10 else default
+        told = whole(self.query(name))
+        return default if told is None else min(told, most)
 
     def may(self, *names: str) -> bool:
         wanted = Role.NONE

@@ -11,6 +11,7 @@ from app.merchandising.book import NotRules, RuleChanged
 from app.merchandising.exchange import NotToml, from_toml, to_toml
 from app.merchandising.wire import RulesAnswer
 from app.problem import Problem
+from app.routes.numbers import whole
 from app.routes.rules import as_problems
 from app.rules.model import Rule
 
@@ -122,7 +123,7 @@ def waiting(data: RulesAnswer) -> int:
 
 def revision(etag: str) -> int:
     """The draft's revision a page has read. Raises RuleChanged for what is none."""
-    told = etag.strip('"').removeprefix("d")
-    if not (told.isascii() and told.isdecimal() and len(told) < 16):
+    told = whole(etag.strip('"').removeprefix("d"))
+    if told is None:
         raise RuleChanged("")
-    return int(told)
+    return told

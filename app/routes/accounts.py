@@ -14,6 +14,7 @@ from app.admin.passwords import objection
 from app.problem import FieldError, Problem
 from app.routes.admin import require
 from app.routes.answers import json_response
+from app.routes.numbers import whole
 from app.routes.openapi import Operation
 from app.routes.sign_in import read_small
 from store.accounts import EVERY_ROLE, Account, NameTaken, Role, names_of, roles_named
@@ -120,9 +121,9 @@ class Handlers:
     async def audit(self, request: Request) -> Response:
         require(request, "privacy", "operator")
         before = request.query_params.get("before")
-        if before is not None and not (before.isascii() and before.isdecimal() and len(before) < 19):
+        if before is not None and whole(before) is None:
             raise Problem(400, "Not a valid page", "before is the `next` of an answer")
-        found = self._staff.audit.page(None if before is None else int(before), PAGE + 1)
+        found = self._staff.audit.page(None if before is None else whole(before), PAGE + 1)
         more = str(found[PAGE - 1].seq) if len(found) > PAGE else ""
         return json_response(AuditAnswer(found[:PAGE], more))
 

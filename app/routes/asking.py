@@ -14,6 +14,7 @@ from app.privacy.signals import permitted
 from app.problem import Problem
 from app.routes.bearer import bearer
 from app.serving.request import VisitorOnWire
+from app.serving.trials import NoSuchArm
 from app.serving.visitors import VisitorReader
 from plugins.contract import Visitor
 from store.api_keys import ApiKey
@@ -25,6 +26,10 @@ if TYPE_CHECKING:
 VISITOR_HEADER = "personalize-visitor"
 NAMES_VISITOR = {VISITOR_HEADER: "The visitor, a JSON object as `visitor` in POST /v1/recommendations"}
 PERSONAL = {"cache-control": "private, no-store"}
+FOR_EVERYONE = {
+    "cache-control": "public, max-age=30, s-maxage=60, stale-while-revalidate=300",
+    "vary": VISITOR_HEADER,
+}
 
 
 class Asking:
@@ -52,6 +57,24 @@ class Asking:
         claim = Claim(told.anon or "", told.user or "", told.user_sig or "", told.session or "", trusted=trusted)
         visitor, decision = self._visitors.read(claim, signal, self._node.clock.now())
         return visitor, PERSONAL | ({"gpc-honoured": "1"} if decision.gpc_honoured else {})
+
+    def of_url(self, request: Request, region: str) -> tuple[Visitor, dict[str, str]]:
+        """Whom the answer of a URL is for, and its headers: everyone, unless the shop's server says in a header for
+        whom. Raises Problem 401, 404."""
+        named = visitor_header(request)
+        if named is None:
+            return self.nobody(request), FOR_EVERYONE
+        if not self.by_server(request, ""):
+            raise Problem(401, "A server key is needed", f"only the shop's server may send {VISITOR_HEADER}")
+        return self.visitor(request, named, region, "")
+
+    def nobody(self, request: Request) -> Visitor:
+        """Nobody, in the arm that the URL names. Raises Problem 404 where it is not running."""
+        label, trials = request.query_params.get("experiment"), self._node.recommender.trials
+        try:
+            return Visitor(arms=trials.named(label)) if label and trials is not None else Visitor()
+        except NoSuchArm as missing:
+            raise Problem(404, "No such arm", str(missing)) from None
 
     def _segments(self, affinities: Mapping[str, float]) -> frozenset[str]:
         return self._node.model.segments(affinities)

@@ -5,14 +5,14 @@ from __future__ import annotations
 from starlette.requests import Request
 
 from app.problem import Problem
+from app.routes.numbers import whole
 
 JSON = "application/json"
 
 
 async def read_body(request: Request, at_most: int) -> bytes:
     """The whole body. Raises Problem 413 as soon as it is known to be larger than `at_most` bytes."""
-    declared = request.headers.get("content-length", "")
-    if declared.isdecimal() and int(declared) > at_most:
+    if (whole(request.headers.get("content-length", "")) or 0) > at_most:
         raise _too_large(at_most)
     parts: list[bytes] = []
     size = 0

@@ -16,6 +16,7 @@ from starlette.routing import Route
 from app.demo.item import Item as DemoItem
 from app.demo.pictures import picture
 from app.problem import Problem
+from app.routes.numbers import whole
 from app.serving.money import money
 from app.storefront.aisles import PAGE_SIZE, SORTS
 from app.storefront.basket import changed_basket, read_basket, write_basket
@@ -89,8 +90,7 @@ async def category(shop: Storefront, request: Request) -> Response:
     sort = sort if sort in SORTS else "popular"
     numbers = shop.aisles.listing(path, page.region, sort)
     pages = max(1, -(-len(numbers) // PAGE_SIZE))
-    asked = request.query_params.get("page", "1")
-    number = min(pages, int(asked)) if asked.isdecimal() and int(asked) else 1
+    number = min(pages, whole(request.query_params.get("page", "1")) or 1)
     rule = f'category == "{"/".join(path)}"'
     first = number == 1
     return html(
@@ -142,8 +142,8 @@ async def change_cart(shop: Storefront, request: Request) -> Response:
     if form.get("action") == "remove":
         basket = changed_basket(basket, item, -1)
     elif shop.item(item):
-        quantity = form.get("quantity", "1")
-        basket = changed_basket(basket, item, int(quantity) if quantity.isdecimal() else 1)
+        quantity = whole(form.get("quantity", "1"))
+        basket = changed_basket(basket, item, 1 if quantity is None else quantity)
     if "application/json" in request.headers.get("accept", ""):
         answer = Response(msgspec.json.encode({"count": sum(basket.values())}), media_type="application/json")
     else:

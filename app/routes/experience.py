@@ -13,14 +13,11 @@ from starlette.routing import Route
 from app.experiences.pages import Experience, UnknownPage
 from app.problem import Problem, misfit, read_json
 from app.routes.answers import json_response
-from app.routes.asking import NAMES_VISITOR, VISITOR_HEADER, Asking, visitor_header
+from app.routes.asking import NAMES_VISITOR, Asking
 from app.routes.body import read_body
 from app.routes.cross_origin import CrossOrigin
 from app.routes.openapi import Operation
-from app.routes.recommendations import FOR_EVERYONE, NOBODY
-from app.rules.index import Facts
 from app.serving.request import ContextOnWire, Short, VisitorOnWire, page_of
-from app.serving.trials import NoSuchArm
 from plugins.contract import Visitor
 
 if TYPE_CHECKING:
@@ -74,13 +71,7 @@ class Handlers:
     async def get(self, request: Request) -> Response:
         """For everyone, unless the shop's server says in a header for whom: then for that visitor alone."""
         told = _from_query(request)
-        named = visitor_header(request)
-        if named is None:
-            return json_response(self._show(told, self._nobody(request)), headers=FOR_EVERYONE)
-        key = self._asking.key(request, "")
-        if key is None or key.kind != "server":
-            raise Problem(401, "A server key is needed", f"only the shop's server may send {VISITOR_HEADER}")
-        visitor, headers = self._asking.visitor(request, named, told.context.region, "")
+        visitor, headers = self._asking.of_url(request, told.context.region)
         return json_response(self._show(told, visitor), headers=headers)
 
     async def post(self, request: Request) -> Response:
@@ -94,22 +85,11 @@ class Handlers:
         node, page = self._node, page_of(told.context, self._node.catalogue)
         trial = node.recommender.trials.page(told.page, visitor.arms) if node.recommender.trials else None
         seen = trial.visitor(visitor) if trial else visitor
-        facts = Facts(
-            node.clock.now(), "", page.region, page.device, seen.segments, visitor.arms, page.item, page.cart
-        )  # fmt: skip
+        facts = page.facts(seen, node.clock.now())
         try:
             return node.experiences.show(told.page, facts, trial, known=seen.known or len(seen.bought) > 0)
         except UnknownPage as unknown:
             raise Problem(404, "No such page", str(unknown)) from None
-
-    def _nobody(self, request: Request) -> Visitor:
-        label = request.query_params.get("experiment")
-        if not label or self._node.recommender.trials is None:
-            return NOBODY
-        try:
-            return Visitor(arms=self._node.recommender.trials.named(label))
-        except NoSuchArm as missing:
-            raise Problem(404, "No such arm", str(missing)) from None
 
 
 _decode = msgspec.json.Decoder(ExperienceOnWire).decode

@@ -17,9 +17,10 @@ from app.filters.masks import FilterError
 from app.problem import Problem, misfit
 from app.routes.admin import signed_in
 from app.routes.answers import json_response
-from app.routes.asking import NAMES_VISITOR, PERSONAL, VISITOR_HEADER, Asking, visitor_header
+from app.routes.asking import FOR_EVERYONE, NAMES_VISITOR, PERSONAL, VISITOR_HEADER, Asking
 from app.routes.body import read_body
 from app.routes.cross_origin import CrossOrigin
+from app.routes.numbers import whole
 from app.routes.openapi import Operation
 from app.serving.answer import RecommendationsAnswer, answer_json
 from app.serving.explanations import Explanation
@@ -36,14 +37,11 @@ from app.serving.request import (
     read_request,
 )
 from app.serving.shelf_html import shelf_html
-from app.serving.trials import NoSuchArm
 from plugins.contract import Visitor
 
 if TYPE_CHECKING:
     from app.node import Node
 
-NOBODY = Visitor()
-FOR_EVERYONE = {"cache-control": "public, max-age=30, s-maxage=60, stale-while-revalidate=300"}
 BUCKET_SECONDS = 30
 
 QUERY = {
@@ -149,21 +147,15 @@ class Handlers:
         """From the page alone, the same for everyone for half a minute."""
         start = perf_counter()
         told = self._from_query(request)
-        visitor = self._nobody(request)
+        visitor = self._asking.nobody(request)
         return Response(self._answer(told, visitor, start, seed=self._seed()), 200, FOR_EVERYONE, "application/json")
 
     async def html(self, request: Request) -> Response:
         """For everyone, unless the shop's server says in a header for whom: then for that visitor alone."""
         told = self._from_query(request)
-        named = visitor_header(request)
-        if named is None:
-            shelf = self._shelves(told, self._nobody(request), seed=self._seed())[0]
-            return HTMLResponse(shelf_html(shelf, self._node.catalogue), headers=FOR_EVERYONE)
-        key = self._asking.key(request, "")
-        if key is None or key.kind != "server":
-            raise Problem(401, "A server key is needed", f"only the shop's server may send {VISITOR_HEADER}")
-        visitor, headers = self._asking.visitor(request, named, told.context.region, "")
-        shelf = self._shelves(told, visitor)[0]
+        visitor, headers = self._asking.of_url(request, told.context.region)
+        seed = None if VISITOR_HEADER in request.headers else self._seed()
+        shelf = self._shelves(told, visitor, seed=seed)[0]
         return HTMLResponse(shelf_html(shelf, self._node.catalogue), headers=headers)
 
     async def why(self, request: Request) -> Response:
@@ -211,7 +203,7 @@ class Handlers:
         limit = told.get("limit")
         ask = {
             "placement": told.get("placement", "home"),
-            "limit": int(limit) if limit is not None and limit.isdecimal() else limit,
+            "limit": limit if limit is None or whole(limit) is None else whole(limit),
             "exclude": _ids(told.get("exclude")),
             "filter": told.get("filter", ""),
         }
@@ -228,16 +220,6 @@ class Handlers:
             raise misfit(error) from None
         check_bounds(read, self._recommender.options)
         return read
-
-    def _nobody(self, request: Request) -> Visitor:
-        """Nobody, in the arm that the URL names. Raises Problem 404 where it is not running."""
-        label = request.query_params.get("experiment")
-        if not label:
-            return NOBODY
-        try:
-            return Visitor(arms=self._recommender.trials.named(label) if self._recommender.trials else {})
-        except NoSuchArm as missing:
-            raise Problem(404, "No such arm", str(missing)) from None
 
     def _seed(self) -> int:
         """The same for everyone for a while, so that an answer may be cached."""

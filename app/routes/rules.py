@@ -42,6 +42,7 @@ from app.routes.conditional import TOLD as IF_MATCH
 from app.routes.conditional import changed_since, if_match
 from app.routes.idempotency import TOLD as ONCE
 from app.routes.idempotency import Once
+from app.routes.numbers import whole
 from app.routes.openapi import Operation
 from app.rules.engine import RuleSet
 from app.rules.model import Rule, read_rules
@@ -348,11 +349,10 @@ def as_problems() -> Iterator[None]:
 
 def _revision(request: Request) -> int:
     """The draft's revision that the request has read. Raises Problem 428, 412."""
-    etag = if_match(request)
-    told = etag.strip('"').removeprefix("d")
-    if not (told.isascii() and told.isdecimal() and len(told) < 16):
+    told = whole(if_match(request).strip('"').removeprefix("d"))
+    if told is None:
         raise changed_since("")
-    return int(told)
+    return told
 
 
 def _readable(version: RuleVersion) -> list[Rule]:

@@ -15,7 +15,6 @@ from dataclasses import dataclass, field
 import numpy as np
 
 from app.rules.engine import RuleSet
-from app.rules.index import Facts
 from app.search.options import SearchOptions
 from app.serving.explanations import Remembered, remembering
 from app.serving.rank import Ranking, wanted
@@ -81,10 +80,7 @@ class Searcher:
         trial = self._serving.trials.of(PLACEMENT, visitor.arms) if self._serving.trials else None
         visitor = trial.visitor(visitor) if trial else visitor
         rules_off = trial is not None and trial.arm.rules_off
-        facts = Facts(
-            now, PLACEMENT, page.region, page.device, visitor.segments, visitor.arms, page.item, page.cart,
-            asked.query, rules_off, category=page.category,
-        )  # fmt: skip
+        facts = page.facts(visitor, now, PLACEMENT, query=asked.query, rules_off=rules_off)
         ruling = self._serving.rules.ruling(facts, rules)
         allowed = self._serving.allowed.of(page.region, asked.filter, rules=ruling)
         context = Context(

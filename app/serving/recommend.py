@@ -49,6 +49,16 @@ class Page:
     viewed: Ints = field(default_factory=NO_ITEMS.copy)
     """Items of this visit as the page tells them, newest last; used where consent gives nothing better."""
 
+    def facts(
+        self, visitor: Visitor, now: float, placement: str = "", *, query: str | None = None, rules_off: bool = False,
+        is_open: bool = True,
+    ) -> Facts:  # fmt: skip
+        """What rules and the conditions of experiences may ask of a request."""
+        return Facts(
+            now, placement, self.region, self.device, visitor.segments, visitor.arms, self.item, self.cart, query,
+            rules_off, is_open, self.category,
+        )  # fmt: skip
+
 
 @dataclass(frozen=True)
 class Ask:
@@ -154,10 +164,7 @@ class Recommender:
     ) -> Context:  # fmt: skip
         visitor = trial.visitor(visitor) if trial else visitor
         rules_off = trial is not None and trial.arm.rules_off
-        facts = Facts(
-            now, placement.name, page.region, page.device, visitor.segments, visitor.arms, page.item, page.cart,
-            rules_off=rules_off, is_open=bool(placement.fill), category=page.category,
-        )  # fmt: skip
+        facts = page.facts(visitor, now, placement.name, rules_off=rules_off, is_open=bool(placement.fill))
         ruling = self.rules.ruling(facts, rules)
         limit = min(ask.limit or placement.limit, self.options.limit_at_most)
         return Context(
