@@ -146,7 +146,9 @@ async def test_a_release_the_budget_does_not_allow_is_left_out_and_the_rest_is_p
         await crowd(node)
         card = await trained(node)
         assert card["privacy"]["releases"] == ["counts.items", "people.all"]
-        assert {artefact(name) for name in stored(node).arrays} == {"content", "popularity", "selling_now", "trending"}
+        assert {artefact(name) for name in stored(node).arrays} == {
+                "content", "popularity", "segments", "selling_now", "trending",
+            }  # fmt: skip
 
 
 async def test_a_new_window_reads_only_what_came_since(tmp_path: Path) -> None:

@@ -169,7 +169,9 @@ def _twice(seen: Sequence[Seen]) -> Check:
     if twice:
         return Check("No view counts twice", "wrong", f"{', '.join(twice[0].items)} was viewed twice at once",
                      "tell it in one way only: dataLayer, markup or a call")  # fmt: skip
-    return Check("No view counts twice", "good" if views else "waiting", f"{len(views)} product views")
+    return Check(
+        "No view counts twice", "good" if views else "waiting", f"{len(views)} product view{'s' * (len(views) != 1)}"
+    )
 
 
 def _lists(seen: Sequence[Seen]) -> Check:

@@ -8,12 +8,14 @@ both are wanted, and what was released about the very pair corrects that as far 
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import replace
 from math import sqrt
 from typing import TYPE_CHECKING
 
 import numpy as np
 from numpy.typing import NDArray
 from scipy.sparse import csr_matrix
+from scipy.special import ndtri
 
 from app.learning.bounding import Pairs, basket_pairs, bounded, near_pairs
 from app.learning.counted import group_names, groups_of, spans
@@ -71,10 +73,24 @@ def neighbours_of(draft: Draft, memory: Memory) -> None:
     for kind, (artefact, _, _) in KINDS.items():
         of_groups = memory.rate(f"{kind}.groups", len(names), len(names))
         of_items = memory.rate(f"{kind}.items", len(domain), len(domain))
+        certain = kind == "together"  # shoppers are told that others bought both: it has to be so
+        if certain:
+            of_groups = _beyond_chance(of_groups)
         if of_groups.weight or of_items.weight:
             keep = draft.config.training.neighbours_per_item
-            matrix = _matrix(of_groups, of_items, domain, groups, popular, draft.catalogue.servable, keep)
+            matrix = _matrix(
+                of_groups, of_items, domain, groups, popular, draft.catalogue.servable, keep, certain=certain
+            )  # fmt: skip
             draft.arrays |= matrix_arrays(artefact, matrix)
+
+
+def _beyond_chance(rate: Rate) -> Rate:
+    """Only what the noise of so many pairs would hardly show by itself: less than one of them all by chance."""
+    pairs = len(rate.total) * (len(rate.total) + 1) // 2
+    if not pairs or not rate.error:
+        return rate
+    least = -float(ndtri(min(1 / pairs, 0.5))) * rate.error
+    return replace(rate, total=np.where(rate.per_day > least, rate.total, 0.0))
 
 
 def _release(
@@ -142,12 +158,21 @@ def _reorder(memory: Memory, level: str, before: Sequence[object], after: Sequen
 
 
 def _matrix(
-    of_groups: Rate, of_items: Rate, domain: Ints, groups: Ints, popular: Floats, servable: Mask, keep: int
+    of_groups: Rate,
+    of_items: Rate,
+    domain: Ints,
+    groups: Ints,
+    popular: Floats,
+    servable: Mask,
+    keep: int,
+    *,
+    certain: bool,
 ) -> csr_matrix:
     """Rows of neighbours [items, items], best first, each row's weights summing to 1.
 
     A pair's weight is its count (expected from the groups, corrected by the pair's own) over the roots of what either
-    product has in all (neighbours.py: source and target power ½).
+    product has in all (neighbours.py: source and target power ½). `certain`: a pair's own count only where no noise
+    makes it, in spite of how many pairs there are.
     """
     items = len(popular)
     lift, share = _of_groups(of_groups, groups, popular)
@@ -159,7 +184,7 @@ def _matrix(
         for item in np.flatnonzero(groups == group):
             rows[item] = _row(best, scores[best], int(item), min(keep, _FOR_GROUPS_ALONE))
     if len(domain) and of_items.weight:
-        corrected = _corrected(of_items, of_groups, domain, groups, share)
+        corrected = _corrected(of_items, of_groups, domain, groups, share, certain)
         degree = np.maximum(corrected.sum(axis=1), 1e-9)
         for place, item in enumerate(domain.tolist()):
             scores = np.zeros(items)
@@ -186,7 +211,7 @@ def _of_groups(of_groups: Rate, groups: Ints, popular: Floats) -> tuple[Doubles,
     return lift, share.astype(np.float64)
 
 
-def _corrected(of_items: Rate, of_groups: Rate, domain: Ints, groups: Ints, share: Doubles) -> Doubles:
+def _corrected(of_items: Rate, of_groups: Rate, domain: Ints, groups: Ints, share: Doubles, certain: bool) -> Doubles:
     """Counts per day of pairs of the most wanted products: as their groups have it, moved towards what was released
     about the very pair as far as pairs differ by more than the noise."""
     seen, error = of_items.per_day, of_items.error
@@ -204,7 +229,7 @@ def _corrected(of_items: Rate, of_groups: Rate, domain: Ints, groups: Ints, shar
     spread = np.maximum(apart, 0) * (expected**2 / scale if scale else np.ones_like(expected))
     trust = np.divide(spread, spread + error**2, out=np.zeros_like(spread), where=spread + error**2 > 0)
     sure = seen > 4.5 * error
-    trust = np.where(sure, np.maximum(trust, 0.9), trust)
+    trust = np.where(sure, np.maximum(trust, 0.9), 0.0 if certain and error else trust)
     corrected: Doubles = np.maximum(expected + trust * (seen - expected), 0)
     np.fill_diagonal(corrected, 0)
     return corrected
