@@ -10,6 +10,7 @@ import pytest
 from app.console import words
 from app.console.charts import Series, intervals, line_chart, nice_ticks, stacked
 from app.console.screens import SCREENS, seen_by
+from app.console.training import _judged
 from app.node import Node
 from app.routes import create_app
 from app.routes.admin import COOKIE
@@ -312,6 +313,14 @@ async def test_a_form_that_is_too_large_is_told_so(console: Console) -> None:
     assert "Today" in answer.text
 
 
+def test_a_generation_nobody_judged_is_not_told_to_be_worth_nothing() -> None:
+    assert _judged({"judged": {"people": 0, "new": 0.0, "popularity": 0.0, "serving": 0.0}}) == {}
+    assert _judged({"judged": {"people": 9, "new": 0.2, "popularity": 0.1, "serving": None}}) == {
+        "new": 0.2,
+        "popularity": 0.1,
+    }
+
+
 # ---- words and drawings
 
 
@@ -319,6 +328,7 @@ def test_numbers_and_times_are_written_for_people() -> None:
     assert words.number(1234567) == "1,234,567"
     assert words.number(-0.5, 1) == "−0.5"
     assert words.short(12_300) == "12.3k"
+    assert [words.period(told) for told in ("P180D", "PT30M", "P1M", "")] == ["180 days", "30 minutes", "1 month", ""]
     assert words.percent(0.0214) == "2.1 %"
     assert words.signed(-0.003) == "−0.3 %"
     assert words.span(3 * 3600 + 5) == "3 hours"

@@ -168,6 +168,9 @@ def burn_down(budget: Budget | None, now: float) -> LineChart | None:
 
 
 def _judged(card: dict[str, Any]) -> dict[str, float]:
-    """What a generation was judged on: the metric of it, of popularity, of the one that served before."""
+    """What a generation was judged on: the metric of it, of popularity, of the one that served before; empty where
+    nobody was kept out to judge it by, or no budget was left for it."""
     judged = card.get("judged") or {}
+    if not judged.get("people"):
+        return {}
     return {name: float(judged[name]) for name in ("new", "popularity", "serving") if judged.get(name) is not None}

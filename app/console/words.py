@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable
 from datetime import UTC, datetime
 from typing import Any, Final
@@ -80,6 +81,16 @@ def days(value: float | None) -> str:
     return NOTHING if value is None else span(value * 86_400)
 
 
+def period(told: str) -> str:
+    """`P180D`, `PT30M` (ISO 8601, as receipts say them): 180 days, 30 minutes."""
+    found = re.fullmatch(r"P(T?)([\d.]+)([YMWDHS])", told)
+    if found is None:
+        return told
+    time, count, unit = found.groups()
+    name = {"Y": "year", "M": "minute" if time else "month", "W": "week", "D": "day", "H": "hour", "S": "second"}[unit]
+    return f"{count} {name}{'' if count == '1' else 's'}"
+
+
 def duration(seconds: float | None) -> str:
     """210 µs, 3.4 ms, 12 s."""
     if seconds is None:
@@ -102,5 +113,6 @@ def label(name: str) -> str:
 
 FILTERS: Final[dict[str, Callable[..., Any]]] = {
     "number": number, "short": short, "percent": percent, "signed": signed, "when": when, "day": day, "ago": ago,
-    "span": span, "days": days, "duration": duration, "plural": plural, "label": label, "money": money,
+    "span": span, "period": period, "days": days, "duration": duration, "plural": plural, "label": label,
+    "money": money,
 }  # fmt: skip
