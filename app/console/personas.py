@@ -34,7 +34,7 @@ class PersonaScreen:
         node, store = asked.node, self._desk.book.store
         if asked.form.get("do") == "remove":
             name = asked.form.get("id")
-            gone = next((each for each in await self._desk.personas() if each.id == name), None)
+            gone = next((each for each in await self._desk.book.personas() if each.id == name), None)
             if gone is None or not await store.remove_persona(name):
                 raise Problem(404, "There is no such persona", "the list has those there are")
             await node.staff.note(asked.actor, "persona removed", name)
@@ -44,7 +44,7 @@ class PersonaScreen:
         made = _restored(asked) if asked.form.get("do") == "restore" else _filled_in(asked, errors)
         if made is not None and (unknown := unknown_ids(made, node.catalogue)):
             errors["viewed"] = f"the catalogue does not know {', '.join(unknown[:5])}"
-        known = {each.id for each in await self._desk.personas()}
+        known = {each.id for each in await self._desk.book.personas()}
         most = node.config.rules.personas_at_most
         if made is not None and made.id not in known and len(known) >= most:
             errors["name"] = f"there are {most} already ([rules] personas_at_most); remove some"
@@ -59,7 +59,9 @@ class PersonaScreen:
             "errors": errors or {}, "form": asked.form, "categories": sorted(asked.node.catalogue.category_names)[:500],
             "regions": sorted(asked.node.catalogue.region_names),
         }  # fmt: skip
-        return Page("personas.html", "Personas", Personas(await self._desk.personas()), 422 if errors else 200, extra)
+        return Page(
+            "personas.html", "Personas", Personas(await self._desk.book.personas()), 422 if errors else 200, extra
+        )
 
 
 def _filled_in(asked: Asked, errors: dict[str, str]) -> Persona | None:

@@ -109,7 +109,7 @@ class RuleEditor:
             "placements": [*sorted(node.recommender.placements), "search"],
             "places": [(name, node.recommender.placements[name].title or name)
                        for name in sorted(node.recommender.placements)] + [("search", "Search")],
-            "personas": [("", "A new visitor"), *((each.id, each.name) for each in await self._desk.personas())],
+            "personas": [("", "A new visitor"), *((each.id, each.name) for each in await self._desk.book.personas())],
             "timezone": report.timezone, "in_force": report.version,
             "pictures": {} if preview is None else {item.id: picture(item.image)
                                                     for side in (preview.before, preview.after)
@@ -129,14 +129,16 @@ class RuleEditor:
         node, desk = asked.node, self._desk
         if rule is not None and (wrong := problems_of(rule, desk.book.known())):
             return None, wrong[0].detail
-        draft = [each for each in await desk.rules_of("draft") if kept is None or each.id != kept.id]
+        draft = [each for each in await desk.book.rules_of("draft") if kept is None or each.id != kept.id]
         if rule is not None:
             draft.append(msgspec.structs.replace(rule, id=kept.id if kept else "this-new-rule"))
         try:
             now = moment(looked.at, node.rules.zone, end_of_day=False) if looked.at else node.clock.now()
-            after = await desk.rule_set("draft", draft)
-            others = await desk.rules_of("draft") if kept is None else [each for each in draft if each.id != kept.id]
-            before = await desk.rule_set(looked.before, others if looked.before == WITHOUT else None)
+            after = await desk.book.rule_set("draft", draft)
+            others = (
+                await desk.book.rules_of("draft") if kept is None else [each for each in draft if each.id != kept.id]
+            )
+            before = await desk.book.rule_set(looked.before, others if looked.before == WITHOUT else None)
             persona = await desk.persona(looked.persona or "")
             if region := _told(asked, "region"):
                 persona = msgspec.structs.replace(persona, region=region[:64])

@@ -64,7 +64,9 @@ class VersionScreen:
         with as_problems():
             report = await self._desk.report()
             found = diff(
-                await self._desk.rules_of("published"), await self._desk.rules_of("draft"), ("published", "draft")
+                await self._desk.book.rules_of("published"),
+                await self._desk.book.rules_of("draft"),
+                ("published", "draft"),
             )
         data = Review(
             version=report.version, etag=report.etag, diff=found, conflicts=report.conflicts, starving=report.starving
@@ -103,7 +105,7 @@ class VersionScreen:
                 raise Problem(404, "There is no such version", "the list has those that are kept")
             older = next((each.version for each in lines if number_of(each.version) < number_of(name)), "none")
             against = asked.query("against") or older
-            found = diff(await self._desk.rules_of(against), await self._desk.rules_of(name), (against, name))
+            found = diff(await self._desk.book.rules_of(against), await self._desk.book.rules_of(name), (against, name))
             report = await self._desk.report()
         extra = _words() | {
             "against": [(each, each) for each in [*(line.version for line in lines if line.version != name), "draft"]],

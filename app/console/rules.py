@@ -92,7 +92,7 @@ class RuleScreen:
 
     async def _discard(self, asked: Asked) -> Answer:
         """Begin the draft anew; what was in it can be put back."""
-        before = await self._desk.rules_of("draft")
+        before = await self._desk.book.rules_of("draft")
         draft = await self._desk.book.discard(
             revision(asked.form.get("etag")), author=asked.actor, now=asked.node.staff.now()
         )

@@ -11,6 +11,7 @@ from collections.abc import Callable, Sequence
 import msgspec
 
 from app.merchandising.check import Known, problems_of, problems_of_all
+from app.merchandising.personas import Persona
 from app.problem import FieldError
 from app.rules.engine import Rules, RuleSet
 from app.rules.model import Rule, in_order, read_rules, rules_json
@@ -18,6 +19,7 @@ from store.faults import StoreFault
 from store.rules import Draft, DraftChanged, RuleStore, RuleVersion
 
 RETRIES = 20
+_read_persona = msgspec.json.Decoder(Persona).decode
 ANY = "*"
 
 
@@ -150,7 +152,7 @@ class RuleBook:
         """Begin anew with what is published. Raises RuleChanged, Unreadable."""
         latest = await self.store.latest()
         body = b"[]" if latest is None else latest.body
-        _readable(body, self.number)
+        readable(body, self.number)
         return await self._write(body, revision, self.number, author, now)
 
     # ---- versions
@@ -171,7 +173,7 @@ class RuleBook:
         old, draft = await self.version(number), await self.store.draft()
         latest = await self.store.latest()
         changed = latest is not None and draft.body != latest.body
-        rules = _readable(old.body, number)
+        rules = readable(old.body, number)
         made = await self._publish(
             rules, revision, author, now, f"back to {name_of(number)}", copy_of=number,
             draft=draft.body if changed else None,
@@ -184,6 +186,29 @@ class RuleBook:
         if found is None:
             raise NoSuchRule(f"there is no version {name_of(number)} (any more)")
         return found
+
+    async def rules_of(self, name: str) -> list[Rule]:
+        """The rules of `draft`, `published`, `none` or a version such as `r41`. Raises NoSuchRule, Unreadable."""
+        if name == "draft":
+            return (await self.draft())[1]
+        if name in ("none", ""):
+            return []
+        if name == "published":
+            latest = await self.store.latest()
+            return [] if latest is None else readable(latest.body, latest.number)
+        number = number_of(name)
+        return readable((await self.version(number)).body, number)
+
+    async def rule_set(self, name: str, rules: Sequence[Rule] | None = None) -> RuleSet:
+        """The same, or other `rules` under that name, made ready to be asked. Raises NoSuchRule, Unreadable."""
+        if name == "published":
+            return self._rules.published
+        found = await self.rules_of(name) if rules is None else rules
+        return await asyncio.to_thread(self._rules.set_of, name, found)
+
+    async def personas(self) -> list[Persona]:
+        """The saved ones, by id."""
+        return [_read_persona(body) for _, body in await self.store.personas()]
 
     async def _publish(
         self, rules: list[Rule], revision: int, author: str, now: float, note: str, *, copy_of: int = 0,
@@ -251,7 +276,8 @@ def etag_of(revision: int) -> str:
     return f'"d{revision}"'
 
 
-def _readable(body: bytes, number: int) -> list[Rule]:
+def readable(body: bytes, number: int) -> list[Rule]:
+    """The rules of a version. Raises Unreadable."""
     try:
         return read_rules(body)
     except (msgspec.DecodeError, UnicodeDecodeError) as error:

@@ -21,7 +21,6 @@ if TYPE_CHECKING:
 
 NO_STORE = {"cache-control": "private, no-store"}
 _read = msgspec.json.Decoder(PersonaOnWire).decode
-_read_kept = msgspec.json.Decoder(Persona).decode
 
 
 class PersonasAnswer(msgspec.Struct, frozen=True):
@@ -57,9 +56,7 @@ class Shelf:
 
     async def all(self, request: Request) -> Response:
         require(request, "marketer")
-        return json_response(
-            PersonasAnswer([_read_kept(body) for _, body in await self._store.personas()]), headers=NO_STORE
-        )
+        return json_response(PersonasAnswer(await self._node.rule_book.personas()), headers=NO_STORE)
 
     async def put(self, request: Request) -> Response:
         session = require(request, "marketer")

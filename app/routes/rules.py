@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import asyncio
 from collections.abc import Iterator
 from contextlib import contextmanager
 from typing import TYPE_CHECKING
@@ -14,10 +13,20 @@ from starlette.routing import Route
 
 from app.admin.sessions import Session
 from app.merchandising.analysis import Analysis
-from app.merchandising.book import NoSuchRule, NotRules, RuleChanged, RuleTaken, Unreadable, etag_of, name_of, number_of
+from app.merchandising.book import (
+    NoSuchRule,
+    NotRules,
+    RuleChanged,
+    RuleTaken,
+    Unreadable,
+    etag_of,
+    name_of,
+    number_of,
+    readable,
+)
 from app.merchandising.diff import Diff, diff
 from app.merchandising.exchange import NotToml, from_toml, to_toml
-from app.merchandising.personas import NOBODY, Persona, PersonaOnWire
+from app.merchandising.personas import NOBODY, PersonaOnWire
 from app.merchandising.preview import Previewer
 from app.merchandising.report import Reporter
 from app.merchandising.wire import (
@@ -44,8 +53,7 @@ from app.routes.idempotency import TOLD as ONCE
 from app.routes.idempotency import Once
 from app.routes.numbers import whole
 from app.routes.openapi import Operation
-from app.rules.engine import RuleSet
-from app.rules.model import Rule, read_rules
+from app.rules.model import read_rules
 from app.rules.schedule import moment
 from app.search.search import Searcher
 from app.serving.recommend import UnknownPlacement
@@ -62,7 +70,6 @@ _read_rule = msgspec.json.Decoder(RuleOnWire).decode
 _read_preview = msgspec.json.Decoder(PreviewOnWire).decode
 _read_publish = msgspec.json.Decoder(PublishOnWire).decode
 _read_rollback = msgspec.json.Decoder(RollbackOnWire).decode
-_read_persona = msgspec.json.Decoder(Persona).decode
 
 OPERATIONS = [
     Operation("get", "/v1/rules", "The draft: every rule with its state, conflicts, warnings", answer=RulesAnswer,
@@ -245,14 +252,16 @@ class Desk:
         require(request, "marketer")
         with as_problems():
             found = await self._book.version(number_of(request.path_params["version"]))
-            return json_response(VersionAnswer(_version_told(found), _readable(found)), headers=NO_STORE)
+            return json_response(
+                VersionAnswer(_version_told(found), readable(found.body, found.number)), headers=NO_STORE
+            )
 
     async def diff(self, request: Request) -> Response:
         require(request, "marketer")
         name = request.path_params["version"]
         with as_problems():
             before = request.query_params.get("against", "") or await self._before(name)
-            first, second = await self._rules_of(before), await self._rules_of(name)
+            first, second = await self._book.rules_of(before), await self._book.rules_of(name)
             return json_response(diff(first, second, (before, name)), headers=NO_STORE)
 
     # ---- looking
@@ -268,7 +277,7 @@ class Desk:
             except (ValueError, OverflowError) as error:
                 raise Problem(400, "Not a valid request", errors=[FieldError("/at", str(error))]) from None
         with as_problems():
-            before, after = await self._rule_set(told.before), await self._rule_set(told.after)
+            before, after = await self._book.rule_set(told.before), await self._book.rule_set(told.after)
         try:
             answer = self._previewer.preview(told, persona, before, after, now)
         except UnknownPlacement as unknown:
@@ -278,27 +287,10 @@ class Desk:
     async def _persona(self, told: PreviewOnWire) -> PersonaOnWire:
         if told.persona is None:
             return told.visitor or NOBODY
-        for name, body in await self._book.store.personas():
-            if name == told.persona:
-                return _read_persona(body)
+        for persona in await self._book.personas():
+            if persona.id == told.persona:
+                return persona
         raise Problem(404, "No such persona", f"there is no persona '{told.persona}'; GET /v1/personas lists them")
-
-    async def _rule_set(self, name: str) -> RuleSet:
-        rules = self._node.rules
-        if name == "published":
-            return rules.published
-        return await asyncio.to_thread(rules.set_of, name, await self._rules_of(name))
-
-    async def _rules_of(self, name: str) -> list[Rule]:
-        """Raises NoSuchRule, Unreadable."""
-        if name == "draft":
-            return (await self._book.draft())[1]
-        if name == "none":
-            return []
-        if name == "published":
-            latest = await self._book.store.latest()
-            return [] if latest is None else _readable(latest)
-        return _readable(await self._book.version(number_of(name)))
 
     async def _before(self, name: str) -> str:
         """What a version is compared with where nobody says."""
@@ -353,13 +345,6 @@ def _revision(request: Request) -> int:
     if told is None:
         raise changed_since("")
     return told
-
-
-def _readable(version: RuleVersion) -> list[Rule]:
-    try:
-        return read_rules(version.body)
-    except (msgspec.DecodeError, UnicodeDecodeError) as error:
-        raise Unreadable(f"{name_of(version.number)} cannot be read ({error})") from None
 
 
 def _version_told(version: RuleVersion) -> VersionTold:
