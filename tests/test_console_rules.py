@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import re
+import sqlite3
 from collections.abc import AsyncIterator
+from contextlib import closing
 from html import unescape
 from pathlib import Path
 
@@ -291,3 +293,16 @@ def test_the_mark_stands_under_the_character() -> None:
     text = "x" * 100 + " prise < 5"
     piece, mark = pointed(text, 101).split("\n")
     assert piece[mark.index("^") :].startswith("prise")
+
+
+async def test_a_draft_damaged_on_disk_is_said_and_can_be_begun_anew(console: Console) -> None:
+    async with console.browser("marketer") as client:
+        await fill_in(client, NEW, NEW, **BOOST)
+        await publish(client)
+        with closing(sqlite3.connect(console.node.folder / "shop.db")) as database, database:
+            database.execute("UPDATE rule_draft SET body = ?", (b"[{",))
+        assert "The draft of the rules is damaged" in (await client.get("/console/")).text
+        told = await client.get(RULES)
+        assert "the draft cannot be read" in unescape(told.text)
+        await fill_in(client, RULES, RULES, do="discard", etag=hidden(told.text, "etag"))
+        assert "Green first" in (await client.get(RULES)).text

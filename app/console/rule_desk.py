@@ -34,7 +34,7 @@ class RuleDesk:
         try:
             return await self._reporter.report()
         except Unreadable as damaged:
-            raise Problem(409, "The draft is damaged", str(damaged)) from None
+            raise Problem(409, "The draft of the rules is damaged", str(damaged)) from None
 
     async def versions(self) -> list[RuleVersion]:
         return await self.book.store.versions(VERSIONS)

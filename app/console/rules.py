@@ -7,7 +7,7 @@ import msgspec
 from app.console.asked import Answer, Asked, Go, Notice, Page, Undo
 from app.console.rule_desk import RuleDesk
 from app.console.rule_words import condition_words, consequence_words
-from app.merchandising.book import NotRules, RuleChanged
+from app.merchandising.book import NotRules, RuleChanged, Unreadable, etag_of
 from app.merchandising.exchange import NotToml, from_toml, to_toml
 from app.merchandising.wire import RulesAnswer
 from app.problem import Problem
@@ -20,6 +20,13 @@ STATUSES = ("active", "scheduled", "expired", "disabled", "shadowed", "matches n
 _read_rule = msgspec.json.Decoder(Rule).decode
 
 
+class DamagedDraft(msgspec.Struct, frozen=True):
+    """A draft that cannot be read, on disk: all that is left to do is to begin anew."""
+
+    damage: str
+    etag: str
+
+
 class RuleScreen:
     """The list and what is done from it."""
 
@@ -27,6 +34,11 @@ class RuleScreen:
         self._desk = desk
 
     async def listing(self, asked: Asked) -> Answer:
+        try:
+            await self._desk.book.draft()
+        except Unreadable as damaged:
+            stored = await self._desk.book.store.draft()
+            return Page("rules_damaged.html", "Rules", DamagedDraft(str(damaged), etag_of(stored.revision)), 409)
         return await self._list(asked)
 
     async def act(self, asked: Asked) -> Answer:
@@ -91,14 +103,17 @@ class RuleScreen:
         return Go(RULES, Notice(f"“{made.name}” is back in the draft."))
 
     async def _discard(self, asked: Asked) -> Answer:
-        """Begin the draft anew; what was in it can be put back."""
-        before = await self._desk.book.rules_of("draft")
+        """Begin the draft anew; what was in it can be put back, if it can be read."""
+        try:
+            before = await self._desk.book.rules_of("draft")
+        except Unreadable:
+            before = []
         draft = await self._desk.book.discard(
             revision(asked.form.get("etag")), author=asked.actor, now=asked.node.staff.now()
         )
         await asked.node.staff.note(asked.actor, "rules draft discarded", f"r{draft.based_on}")
         told = "The draft is what is in force again."
-        if len(before) > 200:
+        if not 0 < len(before) <= 200:
             return Go(RULES, Notice(told))
         undo = Undo(RULES, {"do": "import", "etag": f'"d{draft.revision}"', "toml": to_toml(before)})
         return Go(RULES, Notice(told, undo=undo))

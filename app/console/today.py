@@ -11,6 +11,7 @@ from app.console.rule_desk import RuleDesk
 from app.console.words import plural
 from app.learning.model import LearnedModel
 from app.node import Node
+from app.problem import Problem
 
 _EXPERIMENTS = 5
 _SOON = 7 * 86_400
@@ -73,7 +74,11 @@ class TodayScreen:
 
     async def _for_marketers(self) -> list[Task]:
         """Rules that are at odds or not published, and experiments that have something to say."""
-        report = await self._desk.report()
+        try:
+            report = await self._desk.report()
+        except Problem as damaged:
+            told = damaged.details
+            return [Task(told.title, told.detail, "/console/rules", "Look", "bad")]
         tasks = []
         if report.conflicts or report.starving:
             what = plural(len(report.conflicts), "conflict") if report.conflicts else "A filter leaves too little"
