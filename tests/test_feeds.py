@@ -160,6 +160,38 @@ async def test_a_pulled_feed_that_did_not_change_is_not_read_again(tmp_path: Pat
     server.server_close()
 
 
+@pytest.mark.anyio
+async def test_an_address_that_never_comes_to_an_end_is_given_up(tmp_path: Path) -> None:
+    over = threading.Event()
+
+    class Slow(BaseHTTPRequestHandler):
+        def do_GET(self) -> None:
+            self.send_response(200)
+            self.end_headers()
+            self.wfile.write(b"id,title,price\n")
+            over.wait(60)
+
+        def log_message(self, *_: object) -> None:
+            pass
+
+    server = ThreadingHTTPServer(("127.0.0.1", 0), Slow)
+    thread = threading.Thread(target=server.serve_forever)
+    thread.start()
+    feed = {"url": f"http://127.0.0.1:{server.server_address[1]}/feed.csv", "allow_private": True}
+    settings = SETTINGS | {"catalogue": {"feed_minutes": 0.05}, "feeds": {"main": feed}}
+    try:
+        config = parse_config(settings)
+        async with open_node(config, tmp_path / "personalize.toml") as node:
+            taken = await node.feeds.take("main", config.feeds["main"])
+            assert (taken.status, node.catalogue.size) == ("failed", 0)
+            assert "feed_minutes" in taken.detail
+    finally:
+        over.set()
+        server.shutdown()
+        thread.join()
+        server.server_close()
+
+
 def test_a_feed_needs_an_address_or_a_file_and_a_typo_is_told() -> None:
     with pytest.raises(ConfigError, match=r"feeds\.main\.url: a feed has a url or a file"):
         parse_config({"feeds": {"main": {}}})

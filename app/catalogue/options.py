@@ -20,6 +20,8 @@ class CatalogueOptions(msgspec.Struct, frozen=True, kw_only=True):
     """Largest body of POST /v1/items:batch."""
     feed_bytes: Count = 512 * 1024 * 1024
     """Largest feed, unpacked."""
+    feed_minutes: Annotated[float, Meta(gt=0)] = 60.0
+    """Longest that fetching and reading a feed may take; the next one waits for it."""
     feed_errors: Annotated[int, Meta(ge=1, le=10_000)] = 100
     """Rows that were not taken, told one by one."""
     page_items: Annotated[int, Meta(ge=1, le=10_000)] = 1_000

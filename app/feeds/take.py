@@ -105,7 +105,7 @@ class FeedIntake:
             most_bytes=node.config.catalogue.feed_bytes, most_items=node.config.node.items_at_most,
             errors_kept=node.config.catalogue.feed_errors, etag=etag, modified=modified,
         )  # fmt: skip
-        report = await read_in_child(order)
+        report = await read_in_child(order, node.config.catalogue.feed_minutes)
         told = Taken(feed=name, status="taken", items=report.items, rejected=report.rejected, errors=report.errors)
         if report.broken:
             return replace(told, status="failed", detail=report.broken)
@@ -169,19 +169,25 @@ def _refused(report: Report, held: int, gone: int, share: float) -> str:
     return ""
 
 
-async def read_in_child(order: Order) -> Report:
-    """Read in a process of its own, at low priority: parsing a large feed would hold requests up for milliseconds."""
+async def read_in_child(order: Order, minutes: float) -> Report:
+    """Read in a process of its own, at low priority: parsing a large feed would hold requests up for milliseconds. An
+    address that never comes to an end is given up after so many `minutes`."""
     child = await asyncio.create_subprocess_exec(
         *NICE, *program(), "read-feed",
         stdin=asyncio.subprocess.PIPE, stdout=asyncio.subprocess.PIPE, stderr=asyncio.subprocess.PIPE,
         env={**os.environ, "OMP_NUM_THREADS": "1", "OPENBLAS_NUM_THREADS": "1"},
     )  # fmt: skip
     try:
-        output, said = await child.communicate(msgspec.json.encode(order))
+        async with asyncio.timeout(minutes * 60):
+            output, said = await child.communicate(msgspec.json.encode(order))
     except asyncio.CancelledError:
         child.terminate()
         await child.wait()
         raise
+    except TimeoutError:
+        child.kill()
+        await child.wait()
+        return Report(broken=f"it was not read after {minutes:g} minutes ([catalogue] feed_minutes)")
     if child.returncode:
         last = _last_line(said.decode(errors="replace").splitlines())
         return Report(broken=f"reading it ended with exit code {child.returncode}: {last}")
