@@ -192,6 +192,24 @@ async def test_an_address_that_never_comes_to_an_end_is_given_up(tmp_path: Path)
         server.server_close()
 
 
+@pytest.mark.anyio
+async def test_a_feed_that_cannot_be_kept_is_refused_in_words(shop: httpx.AsyncClient, node: Node) -> None:
+    node.feeds.folder, folder = Path("/proc/self"), node.feeds.folder  # nothing can be written there, as on a full disk
+    told = await take(shop, table("a"), 503, feed="day")
+    assert "nothing of this request was kept" in told["detail"]
+    node.feeds.folder = folder
+    await take(shop, table("a"), feed="day")
+
+
+@pytest.mark.anyio
+async def test_what_a_killed_server_left_of_a_feed_is_removed_at_the_next_start(tmp_path: Path) -> None:
+    left = tmp_path / "data" / "feeds" / "upload-7f00"
+    left.parent.mkdir(parents=True)
+    left.write_text(table("a"))
+    async with open_node(parse_config(SETTINGS), tmp_path / "personalize.toml"):
+        assert not left.exists()
+
+
 def test_a_feed_needs_an_address_or_a_file_and_a_typo_is_told() -> None:
     with pytest.raises(ConfigError, match=r"feeds\.main\.url: a feed has a url or a file"):
         parse_config({"feeds": {"main": {}}})

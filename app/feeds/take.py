@@ -70,6 +70,8 @@ class FeedIntake:
         self._node = node
         self._turn = asyncio.Lock()
         self.folder = node.folder / "feeds"
+        for left in self.folder.glob("*"):  # by a server that was killed while it read them
+            left.unlink(missing_ok=True)
 
     async def take(
         self, name: str, options: FeedOptions, path: Path | None = None, *, preview: bool = False, shrink: bool = False

@@ -57,7 +57,7 @@ class TrainingRun(msgspec.Struct, kw_only=True):
             "running": f"at {self.step!r}, {self.done:.0%} done",
             "published": f"published {self.generation}",
             "refused": f"{self.generation} kept aside: {self.said}",
-            "failed": f"failed at {self.step!r}: {self.said}",
+            "failed": f"failed{f' at {self.step!r}' if self.step else ''}: {self.said}",
             "died": f"died at {self.step!r}: killed, or out of memory",
         }[self.outcome]
         return f"run {self.number}, begun {began} by {self.by}: {told}"

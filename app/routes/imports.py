@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 from collections.abc import Mapping
 from pathlib import Path
-from typing import TYPE_CHECKING, cast
+from typing import TYPE_CHECKING, BinaryIO, cast
 
 import msgspec
 from starlette.requests import Request
@@ -19,6 +19,7 @@ from app.routes.answers import json_response
 from app.routes.items import PRIVATE
 from app.routes.openapi import Operation
 from app.routes.server_key import require_server_key
+from store.faults import DatabaseFull
 
 if TYPE_CHECKING:
     from app.node import Node
@@ -116,18 +117,23 @@ class Handlers:
         return json_response(taken, 200, PRIVATE)
 
     async def _receive(self, request: Request, path: Path) -> int:
-        """The body as a file; returns its bytes. Raises Problem 413."""
+        """The body as a file; returns its bytes. Raises Problem 413, DatabaseFull."""
+        try:
+            path.parent.mkdir(mode=0o700, exist_ok=True)
+            with path.open("wb") as file:
+                return await self._copy(request, file)
+        except OSError as error:
+            told = f"cannot be written ({error.strerror}); make room on the disk, then send the feed again"
+            raise DatabaseFull(path, told) from None
+
+    async def _copy(self, request: Request, file: BinaryIO) -> int:
         most = self._node.config.catalogue.feed_bytes
-        path.parent.mkdir(mode=0o700, exist_ok=True)
         size = 0
-        with path.open("wb") as file:
-            async for part in request.stream():
-                size += len(part)
-                if size > most:
-                    raise Problem(
-                        413, "The feed is too large", f"at most {most:,} bytes are read ([catalogue] feed_bytes)"
-                    )
-                file.write(part)
+        async for part in request.stream():
+            size += len(part)
+            if size > most:
+                raise Problem(413, "The feed is too large", f"at most {most:,} bytes are read ([catalogue] feed_bytes)")
+            file.write(part)
         return size
 
 
