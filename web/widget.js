@@ -45,11 +45,14 @@
     make('a', { 'data-pz': 'link' }, make('img', { 'data-pz': 'image', loading: 'lazy', width: 300, height: 300 }),
       slot('reason'), slot('title'), make('span', {}, make('s', { 'data-pz': 'was' }), ' ', make('b', { 'data-pz': 'price' })));
 
+  const formats = {}; // making one takes longer than all it writes
   /** Fill a card by text and attributes only, so that a product title can never become markup. */
   const fill = (root, item, locale) => {
     const money = (value) => {
       try {
-        return new Intl.NumberFormat(locale, { style: 'currency', currency: item.currency }).format(value);
+        const key = locale + item.currency;
+        formats[key] = formats[key] || new Intl.NumberFormat(locale, { style: 'currency', currency: item.currency });
+        return formats[key].format(value);
       } catch (e) {
         return value + ' ' + (item.currency || '');
       }

@@ -29,9 +29,13 @@ export const find = async (query, limit) => {
   return answer.json();
 };
 
+const formats = {};
+const format = (currency) =>
+  (formats[currency] = formats[currency] || new Intl.NumberFormat($('q').dataset.locale, { style: 'currency', currency }));
+
 /** Put an item into a card of the page's template, inside `el`; returns what it costs now. */
 export const fill = (el, item) => {
-  const money = (value) => new Intl.NumberFormat($('q').dataset.locale, { style: 'currency', currency: item.currency }).format(value);
+  const money = (value) => format(item.currency).format(value);
   const reduced = item.sale_price != null && item.sale_price < item.price;
   const price = reduced ? item.sale_price : item.price;
   el.append($('card').content.cloneNode(true));
