@@ -269,6 +269,13 @@ def test_the_scripts_stay_within_their_budgets() -> None:
     assert sizes["demo.css"] <= 12_000
 
 
+def test_scripts_built_for_an_older_version_are_named_with_the_remedy(tmp_path: Path) -> None:
+    (tmp_path / "manifest.json").write_text('{"pz.js": "pz.1.js"}')
+    (tmp_path / "pz.js").write_text("")
+    with pytest.raises(AssetsMissing, match=r"older version, without console.css.*make assets"):
+        load_assets(tmp_path)
+
+
 def test_scripts_that_were_not_built_are_named_with_the_remedy(tmp_path: Path) -> None:
     with pytest.raises(AssetsMissing, match="make assets"):
         load_assets(tmp_path)

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import logging
+
 from starlette.applications import Starlette
 from starlette.requests import ClientDisconnect
 from starlette.routing import BaseRoute
@@ -66,6 +68,8 @@ OPERATIONS = [
     *health.OPERATIONS,
 ]
 
+logger = logging.getLogger("personalize")
+
 
 def create_app(node: Node) -> Starlette:
     """The ASGI application of an open node."""
@@ -117,9 +121,10 @@ def _page_routes(node: Node) -> list[BaseRoute]:
     """Scripts for storefronts, the console, and the demo shop where it is on. Unbuilt assets only switch these off."""
     try:
         assets = load_assets()
-    except AssetsMissing:
+    except AssetsMissing as missing:
         if node.config.server.demo:
             raise
+        logger.warning("no console and no scripts for storefronts: %s", missing)
         return []
     from app.console.routes import console_routes  # it stands on the API's modules
 

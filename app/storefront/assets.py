@@ -19,6 +19,9 @@ MEDIA_TYPES = {
     ".txt": "text/plain; charset=utf-8",
 }
 
+NEEDED = ("console.css", "console.js", "demo.css", "demo.js", "inter.woff2", "pz.js", "pz-recs.js")
+"""Files that pages ask for by name; where one is missing the others are of an older version."""
+
 
 class AssetsMissing(RuntimeError):
     """The scripts were not built; the message says how."""
@@ -47,12 +50,15 @@ class Assets:
 
 
 def load_assets(folder: Path = DIST) -> Assets:
-    """Read what `make assets` built. Raises AssetsMissing where it was not run."""
+    """Read what `make assets` built. Raises AssetsMissing where it was not run, or for an older version."""
     try:
         hashed: dict[str, str] = json.loads((folder / "manifest.json").read_text())
         bodies = {name: (folder / name).read_bytes() for name in hashed}
     except OSError as error:
         raise AssetsMissing(f"{error.filename}: not there; run 'make assets' to build the scripts") from error
+    if missing := [name for name in NEEDED if name not in hashed]:
+        told = f"{folder}: built for an older version, without {', '.join(missing)}; run 'make assets' again"
+        raise AssetsMissing(told)
     files = {
         name: Asset(body, gzip.compress(body, 9, mtime=0), MEDIA_TYPES[Path(name).suffix])
         for name, body in bodies.items()
