@@ -48,6 +48,7 @@ bind = "127.0.0.1:0"
 [privacy]
 learned = "exact"
 [training]
+choose_by = 0   # how to learn is measured by `personalize quality`
 every_hours = 0
 iterations = 4
 # What ships is chosen on a shop of 4,000 products and grows with the catalogue: with 100,000, and 26 of them a visitor,

@@ -80,16 +80,19 @@ class AuditResult(msgspec.Struct, frozen=True):
         return ""
 
 
-def audit(privacy: PrivacyOptions, canaries: int = CANARIES) -> AuditResult:
+def audit(privacy: PrivacyOptions, canaries: int = CANARIES, within: Path | None = None) -> AuditResult:
     """What the release of item vectors spends at least, under these options. A bound that chance lifted above the claim
-    (once in a hundred audits) is not there when four times as many are asked again; a leak is."""
-    found = audit_vectors(privacy, canaries)
-    return audit_vectors(privacy, 4 * canaries) if found.verdict else found
+    (once in a hundred audits) is not there when four times as many are asked again; a leak is.
+
+    `within`: the folder for the ledger that is thrown away, the system's own where None.
+    """
+    found = audit_vectors(privacy, canaries, within)
+    return audit_vectors(privacy, 4 * canaries, within) if found.verdict else found
 
 
-def audit_vectors(privacy: PrivacyOptions, canaries: int) -> AuditResult:
+def audit_vectors(privacy: PrivacyOptions, canaries: int, within: Path | None = None) -> AuditResult:
     """Audit private item vectors: the clipping, the weights, the noise and the debits of a whole training."""
-    with scratch_door(privacy, PART) as door:
+    with scratch_door(privacy, PART, within) as door:
         joined = coins(canaries)
         everybody = canaries_of(canaries)
         present = Contributions(*(_rows_where(table, joined) for table in (everybody.weights, everybody.values)))
@@ -164,11 +167,14 @@ def canaries_of(count: int) -> Contributions:
 
 
 @contextmanager
-def scratch_door(privacy: PrivacyOptions, part: str) -> Iterator[Door]:
+def scratch_door(privacy: PrivacyOptions, part: str, within: Path | None = None) -> Iterator[Door]:
     """A door whose whole budget is one part's, with a ledger of its own that is thrown away."""
     whole = msgspec.structs.replace(privacy, learned="dp", shares={part: 1.0}, first_share=1.0)
     config = msgspec.structs.replace(Config(), privacy=whole)
-    with TemporaryDirectory(prefix="personalize-audit-") as folder, open_door(Path(folder), config, 0.0) as door:
+    with (
+        TemporaryDirectory(prefix="personalize-audit-", dir=within) as folder,
+        open_door(Path(folder), config, 0.0) as door,
+    ):
         yield door
 
 

@@ -62,7 +62,7 @@ def release_vectors(draft: Draft, door: Door, memory: Memory) -> None:
     for name in RELEASES:
         memory.note_run(name, door.run.id)
     if door.mode == "dp":
-        draft.card["audit"] = msgspec.to_builtins(audit(draft.config.privacy))
+        draft.card["audit"] = msgspec.to_builtins(audit(draft.config.privacy, within=draft.folder))
 
 
 def recipe_for(people: float) -> Recipe:

@@ -80,6 +80,8 @@ class Draft:
     """Where the events begin that may be learned from; 0: as far back as there are any."""
     door: Door | None = None
     """Through which everything passes that is learned across people; None where nothing is."""
+    folder: Path | None = None
+    """The data folder, the only one a training writes to; None where there is none, in a benchmark."""
     memory: Memory = field(default_factory=Memory)
     """What was released before, in "dp"."""
     choice: Choice = field(init=False)
@@ -326,8 +328,9 @@ def _private_draft(config: Config, folder: Path, catalogue: Catalogue, door: Doo
     options = config.training
     learned, cases = hold_out(dataset, options.judged_share, options.judged_people, options.seed)
     return Draft(
-        config, catalogue, learned, door.now, cases, card=card, since=window.data_from, door=door, memory=memory
-    )
+        config, catalogue, learned, door.now, cases, card=card, since=window.data_from, door=door, folder=folder,
+        memory=memory,
+    )  # fmt: skip
 
 
 def next_id(home: Path, now: float) -> str:
