@@ -118,8 +118,8 @@
         busy = 0;
         if (era != began) return;
         queue = events.concat(queue);
-        failures = Math.min(failures + 1 || 1, 6);
-        later(2 ** failures * (500 + 500 * Math.random()));
+        failures = Math.min(-~failures, 6);
+        later(2 ** failures * 500 * (1 + Math.random()));
       });
   });
 
@@ -290,19 +290,19 @@
   };
 
   // ---- engaged time: visible, focused, and something moved within the last 30 seconds
-  const beat = (moved) => {
+  const beat = (e) => {
     const now = performance.now();
     if (active) engaged += Math.min(now - last, 3e4);
     last = now;
     active = !doc.hidden && doc.hasFocus();
-    if (moved) deepest = Math.max(deepest, scrollY + innerHeight); // while a page loads, asking would force a layout
+    if (e && e.type > 's') deepest = Math.max(deepest, scrollY); // a scroll: at any other time asking would force a layout
   };
   const engagement = () => {
-    beat(1);
+    beat();
     if (engaged < 1e3) return;
     track('user_engagement', {
       engagement_time_msec: engaged | 0,
-      percent_scrolled: ((deepest / doc.documentElement.scrollHeight) * 100) | 0,
+      percent_scrolled: (((deepest + innerHeight) / doc.documentElement.scrollHeight) * 100) | 0,
     });
     engaged = 0;
   };

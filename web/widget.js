@@ -167,7 +167,7 @@
         make('div', { class: 'pz-head' }, make('h2', { id }, get('heading') || result.title || ''), ...buttons), list);
       const kept = this.querySelector('template');
       this.replaceChildren(...(kept ? [kept] : []), section);
-      ends();
+      new ResizeObserver(ends).observe(list); // once it is laid out: asking now would force it
     }
   });
 })();
