@@ -8,7 +8,6 @@ from typing import Annotated, Literal
 import msgspec
 from msgspec import Meta
 
-from app.config.suggestion import suggest
 from app.feeds.raw import MAPPED
 
 Format = Literal[
@@ -43,6 +42,8 @@ class FeedOptions(msgspec.Struct, frozen=True, kw_only=True):
 
     def problems(self) -> list[str]:
         """What is wrong beyond types, as "setting: sentence"."""
+        from app.config.suggestion import suggest  # not above: the configuration is typed by this module
+
         found = []
         if bool(self.url) == bool(self.file):
             found.append("url: a feed has a url or a file" + (", not both" if self.url else ""))

@@ -1195,6 +1195,17 @@ class _Graph:
     rows: cython.longlong
     query: cython.p_float
     width: cython.longlong
+    touched: cython.uint
+
+    @cython.cfunc
+    @cython.inline
+    @cython.exceptval(check=False)
+    def touch(self, row: cython.longlong) -> cython.void:
+        """Ask for a vector's memory before it is read: requests for many wait beside each other, not in turn."""
+        at: cython.p_uchar = self.data + self.begin + row * self.stride + self.vector
+        part: cython.longlong
+        for part in range(0, self.width * 4, 64):
+            self.touched += at[part]
 
     @cython.cfunc
     @cython.inline
@@ -1300,7 +1311,10 @@ def _walk_below(
     nearest: Near
     others: cython.p_int
     met: cython.float
+    unseen: cython.int
+    fresh: cython.p_int = cython.cast(cython.p_int, 0)
     try:
+        fresh = cython.cast(cython.p_int, room_for(most * cython.sizeof(cython.int)))
         best = cython.cast(cython.pointer(Near), room_for((wide + 1) * cython.sizeof(Near)))
         ahead = cython.cast(cython.pointer(Near), room_for(room * cython.sizeof(Near)))
         memset(seen, 0, graph.rows // 8 + 1)
@@ -1314,11 +1328,16 @@ def _walk_below(
                 break
             at = graph.begin + nearest.row * graph.stride
             others = graph.others(at)
+            unseen = 0
             for one in range(graph.links(at, most)):
                 row = others[one]
-                if seen[row >> 3] & (1 << (row & 7)):
-                    continue
-                seen[row >> 3] |= 1 << (row & 7)
+                if not seen[row >> 3] & (1 << (row & 7)):
+                    seen[row >> 3] |= 1 << (row & 7)
+                    fresh[unseen] = row
+                    unseen += 1
+                    graph.touch(row)
+            for one in range(unseen):
+                row = fresh[one]
                 met = graph.score(row)
                 if kept == wide and met <= best[0].score:
                     continue
@@ -1349,6 +1368,7 @@ def _walk_below(
             scores[kept] = 1 + nearest.score
         return told
     finally:
+        free(fresh)
         free(seen)
         free(best)
         free(ahead)
