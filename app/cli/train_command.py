@@ -14,7 +14,7 @@ from app.learning.runs import REFUSED, bound_memory
 @click.option("--by", default="shell", hidden=True, help="Who asked for it.")
 @click.pass_context
 def command(ctx: click.Context, quiet: bool, by: str) -> None:
-    """Train a new generation and publish it if it is good enough; a running server takes it over within a second."""
+    """Train a new generation and publish it if it is good enough; a running server takes it over by itself."""
     config = read_config(ctx)
     bound_memory(config.training.memory_mb)
     try:
