@@ -1,5 +1,8 @@
 """The compiled loops give what the numpy ones say, for any arrays; and a wrong number never reads beyond an array."""
 
+import platform
+from importlib import import_module
+from pathlib import Path
 from types import ModuleType
 
 import numpy as np
@@ -8,7 +11,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from store import loops
-from store.loops import plain
+from store.loops import plain, processor
 from store.records import Floats, Ints
 
 SIZE = 40
@@ -32,6 +35,12 @@ def both(name: str, *arguments: object) -> tuple[object, object]:
         assert isinstance(module, ModuleType)
         found.append(getattr(module, name)(*(one.copy() if isinstance(one, np.ndarray) else one for one in arguments)))
     return found[0], found[1]
+
+
+def built() -> list[ModuleType]:
+    """The compiled modules that can run here."""
+    found = [import_module("store.loops._loops")]
+    return [*found, import_module("store.loops._wide")] if processor.wide() else found
 
 
 def same(one: object, other: object) -> None:
@@ -195,6 +204,112 @@ def test_rows_come_nearer_to_what_solves_their_systems(
         )  # fmt: skip
         found.append(solved)
     np.testing.assert_allclose(found[0], found[1], rtol=2e-3, atol=2e-3)
+
+
+@given(seeds, st.integers(1, 9))
+def test_ridge_solutions_of_rows_are_those_of_their_systems(seed: int, width: int) -> None:
+    random = np.random.default_rng(seed)
+    starts, columns, values = sparse(seed)
+    table = random.normal(size=(SIZE, width)).astype(np.float32)
+    shared = (table.T @ table / SIZE + np.eye(width)).astype(np.float32)
+    found = []
+    for module in (*built(), plain):
+        solved = np.full((len(starts) - 1, width), np.nan, np.float32)
+        module.ridge_rows(starts.astype(np.int64), columns, values, table, shared, solved)
+        found.append(solved)
+    for solved in found[:-1]:
+        np.testing.assert_allclose(solved, found[-1], rtol=2e-3, atol=2e-3)
+    assert not found[0][np.diff(starts) == 0].any()
+
+
+def test_a_row_without_a_finite_solution_has_none() -> None:
+    starts, columns, values = np.array([0, 1, 2]), np.array([0, 1], np.int32), np.ones(2, np.float32)
+    table, shared = np.array([[np.nan, 1.0], [1.0, 2.0]], np.float32), np.eye(2, dtype=np.float32)
+    for module in (*built(), plain):
+        solved = np.full((2, 2), 7, np.float32)
+        module.ridge_rows(starts, columns, values, table, shared, solved)
+        np.testing.assert_allclose(solved, np.array([[0, 0], [1 / 6, 2 / 6]], np.float32), rtol=1e-5)
+
+
+@given(seeds, st.integers(1, 9))
+def test_squares_are_added_up_by_row_to_the_last_bit_whatever_adds_them(seed: int, width: int) -> None:
+    random = np.random.default_rng(seed)
+    starts, columns, _ = sparse(seed)
+    weights, values = (random.integers(0, 512, (2, len(columns))) / 512).astype(np.float32)
+    units = random.integers(-1024, 1024, (SIZE, width)) / 1024
+    found = []
+    for module in (*built(), plain):
+        left, right = np.ones((len(starts) - 1, width * (width + 1) // 2)), np.ones((len(starts) - 1, width))
+        module.squares_by_row(starts.astype(np.int64), columns, weights, values, units, left, right)
+        found.append((left, right))
+    for left, right in found[1:]:
+        np.testing.assert_array_equal(left, found[0][0])
+        np.testing.assert_array_equal(right, found[0][1])
+
+
+@given(seeds, st.integers(1, 70))
+def test_wide_instructions_change_nothing_but_the_order_of_sums(seed: int, width: int) -> None:
+    random = np.random.default_rng(seed)
+    starts, columns, values = sparse(seed)
+    table = random.normal(size=(SIZE, width)).astype(np.float32)
+    found = []
+    for module in built():
+        solved, products = np.zeros((len(starts) - 1, width), np.float32), np.empty(len(columns), np.float32)
+        spectrum = np.ones(width, np.float32)
+        module.als_rows(starts.astype(np.int64), columns, values, table, spectrum, solved, 0, len(solved), 0.1, 3.0, 3)
+        module.products(table, columns, table[0], products)
+        found.append((solved, products))
+    for one in found[1:]:
+        np.testing.assert_allclose(one[0], found[0][0], rtol=2e-3, atol=2e-3)
+        np.testing.assert_allclose(one[1], found[0][1], rtol=1e-4, atol=1e-4)
+
+
+def test_the_widest_loops_this_processor_can_run_are_used() -> None:
+    from store.loops import _loops, compiled
+
+    named = "_wide" if processor.wide() else "_loops"
+    assert compiled.als_rows.__module__ == f"store.loops.{named}"
+    assert _loops.als_rows.__module__ == "store.loops._loops"
+    if "avx2" in Path("/proc/cpuinfo").read_text() and platform.machine() == "x86_64":
+        assert named == "_wide"
+
+
+def test_sums_over_tables_that_do_not_hold_together_are_refused() -> None:
+    starts, columns, ones = np.array([0, 2, 3]), np.array([0, 1, 5], np.int32), np.ones(3, np.float32)
+    table, shared, units = np.ones((6, 2), np.float32), np.eye(2, dtype=np.float32), np.ones((6, 2))
+
+    def solved(**other: object) -> None:
+        given = {"starts": starts, "columns": columns, "values": ones, "table": table, "shared": shared,
+                 "solved": np.zeros((2, 2), np.float32)} | other  # fmt: skip
+        loops.fastest.ridge_rows(*given.values())
+
+    def added(**other: object) -> None:
+        given = {"starts": starts, "columns": columns, "weights": ones, "values": ones, "units": units,
+                 "left": np.zeros((2, 3)), "right": np.zeros((2, 2))} | other  # fmt: skip
+        loops.fastest.squares_by_row(*given.values())
+
+    solved()
+    added()
+    for wrong in (
+        {"starts": np.array([0, 3, 2])},
+        {"starts": np.array([0, 2, 4])},
+        {"columns": np.array([0, 6, 1], np.int32)},
+        {"values": np.ones(2, np.float32)},
+    ):
+        for asked in (solved, added):
+            with pytest.raises((ValueError, IndexError)):
+                asked(**wrong)
+    for wrong in (
+        {"table": table[:5].copy()},
+        {"shared": np.ones((2, 1), np.float32)},
+        {"solved": np.zeros((2, 3), np.float32)},
+    ):
+        with pytest.raises((ValueError, IndexError)):
+            solved(**wrong)
+    for wrong in ({"units": units[:5].copy()}, {"left": np.zeros((2, 2))}, {"right": np.zeros((2, 3))},
+                  {"weights": np.ones(2, np.float32)}):  # fmt: skip
+        with pytest.raises((ValueError, IndexError)):
+            added(**wrong)
 
 
 def test_a_table_of_rows_that_does_not_hold_together_is_refused() -> None:

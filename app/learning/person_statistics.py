@@ -20,14 +20,15 @@ import numpy as np
 from scipy.sparse import csr_matrix
 
 from app.learning.contributions import Contributions, clipped_values
-from app.learning.triangles import Doubles, matrices, outer_triangles
+from app.learning.triangles import Doubles
+from store import loops
 from store.records import Floats, Ints
 
 VECTOR_STEPS = 1024.0
 """An entry of u / B is a whole number of 1/1024. With weights of 1/512, sums of 16 million people are exact."""
 
 PEOPLE_AT_ONCE = 8192
-"""So many people are solved and added up at a time; what that takes is a few hundred bytes per entry of d × d."""
+"""So many people are solved and added up at a time: their vectors stay in the processor's cache while they are."""
 
 
 @dataclass(frozen=True)
@@ -54,27 +55,28 @@ def statistics(people: Contributions, item_vectors: Floats, ridge: Ridge, block:
     dimensions = item_vectors.shape[1]
     entries = dimensions * (dimensions + 1) // 2
     start, stop, _ = block.indices(len(item_vectors))
-    gram = np.zeros(entries)
+    gram = np.zeros((dimensions, dimensions))
     left, right = np.zeros((stop - start, entries)), np.zeros((stop - start, dimensions))
     for first in range(0, people.people, PEOPLE_AT_ONCE):
         some = people.rows(first, first + PEOPLE_AT_ONCE)
         vectors = on_grid(clipped(solved(some.values, item_vectors, ridge), ridge.longest))
-        outer = outer_triangles(vectors)
-        gram += outer.sum(axis=0)
-        weights = some.weights[:, start:stop]
-        left += weights.T @ outer
-        right += weights.multiply(some.values[:, start:stop]).tocsr().T @ vectors
-    return Statistics(gram, left, right)
+        gram += vectors.T @ vectors
+        weights, values = (csr_matrix(table[:, start:stop].T) for table in (some.weights, some.values))
+        loops.squares_by_row(
+            weights.indptr.astype(np.int64), weights.indices.astype(np.int32, copy=False), weights.data, values.data,
+            vectors, left, right,
+        )  # fmt: skip
+    return Statistics(gram[np.triu_indices(dimensions)], left, right)
 
 
 def solved(values: csr_matrix, item_vectors: Floats, ridge: Ridge) -> Floats:
     """The vector [people, d] of every row of `values` [people, items]; a row without entries has 0."""
-    vectors = item_vectors.astype(np.float32)
-    touched = csr_matrix((np.ones(values.nnz, np.float32), values.indices, values.indptr), shape=values.shape)
-    systems = matrices(touched @ outer_triangles(vectors))
-    systems += shared_part(vectors, ridge)
-    liked = values.astype(np.float32) @ vectors
-    solution: Floats = np.linalg.solve(systems, liked[:, :, None])[:, :, 0]
+    vectors = np.ascontiguousarray(item_vectors, np.float32)
+    solution = np.empty((values.shape[0], vectors.shape[1]), np.float32)
+    loops.ridge_rows(
+        values.indptr.astype(np.int64), values.indices.astype(np.int32, copy=False),
+        values.data.astype(np.float32, copy=False), vectors, shared_part(vectors, ridge), solution,
+    )  # fmt: skip
     return solution
 
 

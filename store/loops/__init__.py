@@ -28,11 +28,13 @@ fondness = fastest.fondness
 in_turns = fastest.in_turns
 matched = fastest.matched
 products = fastest.products
+ridge_rows = fastest.ridge_rows
 rows = fastest.rows
 scaled = fastest.scaled
 shares = fastest.shares
 spaced = fastest.spaced
 spread = fastest.spread
+squares_by_row = fastest.squares_by_row
 strongest = fastest.strongest
 summed_best = fastest.summed_best
 those_allowed = fastest.those_allowed
@@ -54,11 +56,13 @@ __all__ = [
     "in_turns",
     "matched",
     "products",
+    "ridge_rows",
     "rows",
     "scaled",
     "shares",
     "spaced",
     "spread",
+    "squares_by_row",
     "strongest",
     "summed_best",
     "those_allowed",

@@ -1,6 +1,7 @@
 """The loops of an answer, compiled: makes room for the results and hands flat arrays to `_loops.py`.
 
-What each function means stands in plain.py. Importing this raises ImportError where `_loops` was not built.
+What each function means stands in plain.py. `_wide` is the same file compiled for processors with AVX2 and FMA, and
+used on them. Importing this raises ImportError where `_loops` was not built.
 """
 
 from __future__ import annotations
@@ -10,9 +11,14 @@ from collections.abc import Mapping, Sequence
 import numpy as np
 from numpy.typing import NDArray
 
-from store.loops import _loops
 from store.loops.plain import Boards, Longs, Word
+from store.loops.processor import wide
 from store.records import Floats, Ints, Mask
+
+if wide():
+    from store.loops import _wide as _loops
+else:
+    from store.loops import _loops  # type: ignore[no-redef]  # one file, compiled twice
 
 _empty, _int, _float = np.empty, np.int32, np.float32
 
@@ -155,3 +161,5 @@ within = _loops.within
 
 
 als_rows = _loops.als_rows
+ridge_rows = _loops.ridge_rows
+squares_by_row = _loops.squares_by_row

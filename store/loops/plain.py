@@ -5,7 +5,9 @@
 
 from __future__ import annotations
 
+import contextlib
 from collections.abc import Mapping, Sequence
+from itertools import pairwise
 from typing import NamedTuple, TypeAlias
 
 import numpy as np
@@ -14,6 +16,7 @@ from numpy.typing import NDArray
 from store.records import Floats, Ints, Mask
 
 Longs: TypeAlias = NDArray[np.int64]
+Doubles: TypeAlias = NDArray[np.float64]
 KIND_BITS, KIND = 2, 3
 """A place of `fondness` is code << KIND_BITS | kind."""
 
@@ -338,3 +341,34 @@ def als_rows(
             residual = residual - np.float32(step) * onward
             before, length = length, float((residual * inverse) @ residual)
             direction = inverse * residual + np.float32(length / before) * direction
+
+
+def ridge_rows(
+    starts: Longs, columns: Ints, values: Floats, table: Floats, shared: Floats, solved: Floats
+) -> None:  # fmt: skip
+    """Write into `solved` [rows, d] what solves each row's system
+
+        (shared + sum of v v') x = sum of w v
+
+    over its `columns` of `table` [columns, d] with `values`; 0 for a row that is empty or has no finite solution.
+    """
+    for row, (first, stop) in enumerate(pairwise(starts.tolist())):
+        own = table[columns[first:stop]]
+        solved[row] = 0
+        if first < stop:
+            with contextlib.suppress(np.linalg.LinAlgError):
+                solved[row] = np.linalg.solve(shared + own.T @ own, values[first:stop] @ own)
+    solved[~np.isfinite(solved).all(axis=1)] = 0
+
+
+def squares_by_row(
+    starts: Longs, columns: Ints, weights: Floats, values: Floats, units: Doubles, left: Doubles, right: Doubles
+) -> None:  # fmt: skip
+    """Add to the rows of `left` [rows, d (d + 1) / 2] the upper triangles of w u u', and to those of `right` [rows, d]
+    w y u, over each row's `columns` of `units` [columns, d] with `weights` w and `values` y."""
+    first, second = np.triu_indices(units.shape[1])
+    for row, (begin, stop) in enumerate(pairwise(starts.tolist())):
+        if begin < stop:
+            own, weighed = units[columns[begin:stop]], weights[begin:stop].astype(np.float64)
+            left[row] += ((own * weighed[:, None]).T @ own)[first, second]
+            right[row] += (weighed * values[begin:stop]) @ own

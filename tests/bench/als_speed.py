@@ -1,4 +1,5 @@
-"""`exact` item vectors beside the field's: time and loss per iteration, the same matrix, objective and threads.
+"""`exact` item vectors beside the field's: time and loss per iteration, the same matrix, objective and threads, one
+iteration of each in turns.
 
     .venv/bin/python -m tests.bench.als_speed --threads 2
     .venv/bin/python -m tests.bench.als_speed --threads 2 --implicit /path/to/python   # one with implicit==0.7.3
@@ -16,7 +17,10 @@ import os
 import subprocess
 import sys
 import time
+from collections.abc import Iterator
+from dataclasses import dataclass
 from pathlib import Path
+from statistics import median
 from tempfile import TemporaryDirectory
 
 import numpy as np
@@ -36,14 +40,27 @@ table, out, threads, iterations, weight, ridge = load_npz(sys.argv[1]), *sys.arg
 table.data[:] = float(weight)
 model = AlternatingLeastSquares(64, regularization=float(ridge), alpha=1.0, iterations=int(iterations), use_cg=True,
                                 num_threads=int(threads), random_state=1)
-mark = [time.time(), time.process_time()]
+mark = [0.0, 0.0]
+def wait():
+    sys.stdin.readline()
+    mark[:] = time.time(), time.process_time()
 def heard(iteration, *rest):
     now, used = time.time(), time.process_time()
-    print(iteration, now - mark[0], used - mark[1], flush=True)
     np.savez(f"{out}-{iteration}.npz", people=model.user_factors, items=model.item_factors)
-    mark[:] = time.time(), time.process_time()
+    print(now - mark[0], used - mark[1], flush=True)
+    wait()
+wait()
 model.fit(table, show_progress=False, callback=heard)
 """
+
+
+@dataclass(frozen=True)
+class Took:
+    """One iteration: seconds, seconds of CPU, and the loss after it."""
+
+    wall: float
+    cpu: float
+    loss: float
 
 
 def shop(seed: int) -> csr_matrix:
@@ -79,43 +96,48 @@ def loss(table: csr_matrix, people: np.ndarray, items: np.ndarray) -> float:
     return (WEIGHT * observed + everywhere + RIDGE * lengths) / table.nnz
 
 
-def told(name: str, number: int, took: float, cpu: float, value: float) -> None:
-    print(f"{name:<12} {number}: {took:.2f} s, {cpu:.2f} s of CPU, loss {value:.4f}", flush=True)
-
-
-def ours(table: csr_matrix, threads: int) -> float:
+def ours(table: csr_matrix, threads: int) -> Iterator[Took]:
     by_person = csr_matrix(table * np.float32(WEIGHT), dtype=np.float32)
     by_item = csr_matrix(by_person.T)
     items = np.random.default_rng(1).normal(0, 0.1 / 8, (ITEMS, DIMENSIONS)).astype(np.float32)
-    people, spent = np.zeros((PEOPLE, DIMENSIONS), np.float32), []
+    people = np.zeros((PEOPLE, DIMENSIONS), np.float32)
     # A ridge that is the same for every row, whatever it holds.
     ridge, unobserved = 1e-9, RIDGE / 1e-9
-    for number in range(ITERATIONS):
+    while True:
         began, used = time.time(), time.process_time()
         people = nearer(by_person, items, people, everywhere=1.0, ridge=ridge, unobserved=unobserved, threads=threads)
         items = nearer(by_item, people, items, everywhere=1.0, ridge=ridge, unobserved=unobserved, threads=threads)
-        spent.append(time.process_time() - used)
-        told("personalize", number, time.time() - began, spent[-1], loss(table, people, items))
-    return float(np.mean(spent))
+        wall, cpu = time.time() - began, time.process_time() - used
+        yield Took(wall, cpu, loss(table, people, items))
 
 
-def theirs(table: csr_matrix, python: str, threads: int) -> float:
+def theirs(table: csr_matrix, python: str, threads: int) -> Iterator[Took]:
+    """Each iteration when it is asked for, so that both libraries meet the same minutes of the machine."""
     with TemporaryDirectory() as folder:
         save_npz(Path(folder) / "table.npz", table)
         arguments = [f"{folder}/table.npz", f"{folder}/out", str(threads), str(ITERATIONS), str(WEIGHT + 1),
                      str(RIDGE * OTHER_WEIGHT)]  # fmt: skip
-        done = subprocess.run([python, "-c", OTHER, *arguments], text=True, capture_output=True, check=False,
-                              env={**os.environ, "OPENBLAS_NUM_THREADS": "1"})  # fmt: skip
-        if done.returncode:
-            sys.exit(done.stderr)
-        spent = []
-        for line in done.stdout.splitlines():
-            number, took, cpu = line.split()
-            found = np.load(f"{folder}/out-{number}.npz")
-            people, items = (found[name] / np.float32(np.sqrt(OTHER_WEIGHT)) for name in ("people", "items"))
-            spent.append(float(cpu))
-            told("implicit", int(number), float(took), spent[-1], loss(table, people, items))
-    return float(np.mean(spent))
+        with subprocess.Popen(
+            [python, "-c", OTHER, *arguments], text=True, stdin=subprocess.PIPE, stdout=subprocess.PIPE,
+            env={**os.environ, "OPENBLAS_NUM_THREADS": "1"},
+        ) as process:  # fmt: skip
+            assert process.stdin is not None
+            assert process.stdout is not None
+            for number in range(ITERATIONS):
+                process.stdin.write("\n")
+                process.stdin.flush()
+                line = process.stdout.readline()
+                if not line:
+                    sys.exit("the other library ended; its reason stands above")
+                wall, cpu = map(float, line.split())
+                found = np.load(f"{folder}/out-{number}.npz")
+                people, items = (found[name] / np.float32(np.sqrt(OTHER_WEIGHT)) for name in ("people", "items"))
+                yield Took(wall, cpu, loss(table, people, items))
+            process.stdin.close()
+
+
+def told(name: str, number: int, took: Took) -> None:
+    print(f"{name:<12} {number}: {took.wall:.2f} s, {took.cpu:.2f} s of CPU, loss {took.loss:.4f}", flush=True)
 
 
 def main() -> None:
@@ -125,9 +147,21 @@ def main() -> None:
     asked = parser.parse_args()
     table = shop(1)
     print(f"{table.shape[0]:,} x {table.shape[1]:,}, {table.nnz:,} interactions, {asked.threads} threads")
-    mine = ours(table, asked.threads)
+    sides = {"personalize": ours(table, asked.threads)}
     if asked.implicit:
-        print(f"CPU of an iteration, ours over theirs: {mine / theirs(table, asked.implicit, asked.threads):.2f}")
+        sides["implicit"] = theirs(table, asked.implicit, asked.threads)
+    found: dict[str, list[Took]] = {name: [] for name in sides}
+    for number in range(ITERATIONS):
+        for name, side in sides.items():
+            found[name].append(next(side))
+            told(name, number, found[name][-1])
+    if asked.implicit:
+        mine, others = found["personalize"], found["implicit"]
+        first = next((place for place, took in enumerate(mine) if took.loss <= others[-1].loss), ITERATIONS - 1)
+        for what in ("cpu", "wall"):
+            one, other = ([getattr(took, what) for took in side] for side in (mine, others))
+            print(f"{what} of an iteration, ours over theirs: {median(one) / median(other):.2f}; to the loss they reach"
+                  f" after {ITERATIONS}: {sum(one[: first + 1]) / sum(other):.2f}")  # fmt: skip
 
 
 if __name__ == "__main__":
