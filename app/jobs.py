@@ -22,6 +22,7 @@ from app.privacy.retention import sweep
 from app.privacy.rotation import rotate_on_schedule
 from app.program import NICE, program
 from plugins.calls import PluginFailed
+from store.beside import in_thread
 from store.faults import StoreFault
 
 logger = logging.getLogger("personalize")
@@ -55,9 +56,10 @@ def background_jobs(node: Node) -> list[tuple[str, Job]]:
 
 
 async def watch_generations(node: Node, every_seconds: float = 0.5) -> None:
-    """Take over what `personalize train` publishes, whoever ran it. Read in a thread: no request waits for the disk."""
+    """Take over what `personalize train` publishes, whoever ran it: in a thread that rests most of the time, so that no
+    request waits for the disk or for the processor."""
     while True:
-        await asyncio.to_thread(node.generations.take_over)
+        await in_thread(node.generations.take_over)
         await asyncio.sleep(every_seconds)
 
 

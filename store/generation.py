@@ -16,6 +16,7 @@ import msgspec
 import numpy as np
 from numpy.typing import NDArray
 
+from store.beside import PIECE, Rest, at_once, pieces
 from store.faults import GenerationUnreadable
 
 if TYPE_CHECKING:
@@ -118,10 +119,11 @@ def write_generation(
     return target
 
 
-def load_generation(folder: Path, id: str) -> StoredGeneration:  # noqa: A002
+def load_generation(folder: Path, id: str, rest: Rest = at_once) -> StoredGeneration:  # noqa: A002
     """Open a generation after comparing every file with the manifest; small arrays are memory-mapped.
 
-    Raises GenerationUnreadable, which names the file and what is wrong with it.
+    `rest`: called after every little piece of work. Raises GenerationUnreadable, which names the file and what is wrong
+    with it.
     """
     home = folder / id
     manifest = _manifest(home)
@@ -130,9 +132,9 @@ def load_generation(folder: Path, id: str) -> StoredGeneration:  # noqa: A002
     for name, entry in manifest.files.items():
         path = home / name
         if entry.dtype:
-            arrays[name.removesuffix(".npy")] = _array_of(path, entry)
+            arrays[name.removesuffix(".npy")] = _array_of(path, entry, rest)
         else:
-            _compare(path, _described(path), entry)
+            _compare(path, _described(path, rest), entry)
             paths[name] = path
     return StoredGeneration(id, home, arrays, paths, manifest.card)
 
@@ -221,19 +223,19 @@ def _write_array(path: Path, name: str, array: Array) -> _Entry:
     return entry
 
 
-def _array_of(path: Path, entry: _Entry) -> Array:
+def _array_of(path: Path, entry: _Entry, rest: Rest) -> Array:
     """The array in a file that is as the manifest describes it: mapped, or, where it is large, read while it is
     compared: only memory of its own lies in large pages, and where not every row is in a page of its own, gathering 500
     rows of 100,000 vectors takes a third of the time."""
     if entry.size < LARGE or 0 in entry.shape:
-        _compare(path, _described(path), entry)
+        _compare(path, _described(path, rest), entry)
         try:
             # An empty array cannot be mapped.
             array: Array = np.load(path, mmap_mode="r" if 0 not in entry.shape else None, allow_pickle=False)
         except (OSError, ValueError) as error:
             raise GenerationUnreadable(path, f"is no array ({error})") from error
     else:
-        array = _read_array(path, entry)
+        array = _read_array(path, entry, rest)
     if array.shape != entry.shape or array.dtype.str != entry.dtype:
         found = f"{array.shape} {array.dtype.str}"
         raise GenerationUnreadable(path, f"is {found}, the manifest says {entry.shape} {entry.dtype}")
@@ -241,7 +243,7 @@ def _array_of(path: Path, entry: _Entry) -> Array:
     return np.asarray(array)
 
 
-def _read_array(path: Path, entry: _Entry) -> Array:
+def _read_array(path: Path, entry: _Entry, rest: Rest) -> Array:
     try:
         with path.open("rb") as file:
             version = np.lib.format.read_magic(file)
@@ -251,30 +253,38 @@ def _read_array(path: Path, entry: _Entry) -> Array:
             shape, in_columns, dtype = read_header(file)
             if in_columns or dtype.hasobject or math.prod(shape) * dtype.itemsize != entry.size - file.tell():
                 raise ValueError("its head does not fit its size")
-            head = file.tell()
+            read = file.tell()
             array: Array = np.empty(shape, dtype)
-            read = file.readinto(array.data.cast("B"))
             file.seek(0)
-            digest = hashlib.sha256(file.read(head))
+            digest = hashlib.sha256(file.read(read))
+            content = array.data.cast("B")
+            for piece in pieces(len(content)):
+                read += file.readinto(content[piece])
+                digest.update(content[piece])
+                rest()
     except (OSError, ValueError) as error:
-        _compare(path, _described(path), entry)  # what is damaged is told as that
+        _compare(path, _described(path, rest), entry)  # what is damaged is told as that
         raise GenerationUnreadable(path, f"is no array ({error})") from error
-    digest.update(array.data)
-    _compare(path, _Entry(digest.hexdigest(), head + read), entry)
+    _compare(path, _Entry(digest.hexdigest(), read), entry)
     array.flags.writeable = False
     return array
 
 
-def _described(path: Path) -> _Entry:
+def _described(path: Path, rest: Rest) -> _Entry:
     try:
-        return _describe(path)
+        return _describe(path, rest)
     except OSError as error:
         raise GenerationUnreadable(path, f"cannot be read ({error.strerror}); train again or go back one") from error
 
 
-def _describe(path: Path) -> _Entry:
-    with path.open("rb") as file:
-        return _Entry(hashlib.file_digest(file, "sha256").hexdigest(), path.stat().st_size)
+def _describe(path: Path, rest: Rest = at_once) -> _Entry:
+    digest, size, piece = hashlib.sha256(), 0, bytearray(PIECE)
+    with path.open("rb", buffering=0) as file:
+        while read := file.readinto(piece):
+            digest.update(memoryview(piece)[:read])
+            size += read
+            rest()
+    return _Entry(digest.hexdigest(), size)
 
 
 def _compare(path: Path, found: _Entry, entry: _Entry) -> None:

@@ -13,6 +13,7 @@ import hnswlib
 import numpy as np
 from numpy.typing import NDArray
 
+from store.beside import Rest, all_finite, at_once
 from store.graph import GraphUnreadable, MappedGraph
 from store.loops import COMPILED
 from store.records import Floats
@@ -37,8 +38,8 @@ class Index(Protocol):
 class ExactIndex:
     """Every row compared with the query: the right answer by definition, and the fast one for small catalogues."""
 
-    def __init__(self, vectors: Floats, labels: Labels) -> None:
-        self.vectors, self.labels = _checked_rows(vectors, labels)
+    def __init__(self, vectors: Floats, labels: Labels, rest: Rest = at_once) -> None:
+        self.vectors, self.labels = _checked_rows(vectors, labels, rest)
 
     def search(self, vector: Floats, k: int, ef: int = 0) -> Found:
         """The `k` best rows (all when there are fewer); `ef` means nothing here."""
@@ -49,8 +50,10 @@ class ExactIndex:
 class VectorIndex(ExactIndex):
     """A graph over the rows (HNSW, Malkov and Yashunin, TPAMI 2020) that looks at a small part of them per query."""
 
-    def __init__(self, vectors: Floats, labels: Labels, graph: hnswlib.Index | MappedGraph) -> None:
-        super().__init__(vectors, labels)
+    def __init__(
+        self, vectors: Floats, labels: Labels, graph: hnswlib.Index | MappedGraph, rest: Rest = at_once
+    ) -> None:
+        super().__init__(vectors, labels, rest)
         self._graph = graph
 
     @classmethod
@@ -69,17 +72,19 @@ class VectorIndex(ExactIndex):
         return cls(vectors, labels, graph)
 
     @classmethod
-    def load(cls, path: Path, vectors: Floats, labels: Labels) -> "VectorIndex":
+    def load(cls, path: Path, vectors: Floats, labels: Labels, rest: Rest = at_once) -> "VectorIndex":
         """Open what `save` wrote, for the same `vectors` and `labels` (they may be memory-mapped).
+
+        `rest`: called after every little piece of work.
 
         Raises IndexUnusable when the file is missing, cut short, or was built for another shape: hnswlib itself
         opens an index of the wrong dimension without a word and then reads beyond its vectors.
         """
-        vectors, labels = _checked_rows(vectors, labels)
+        vectors, labels = _checked_shape(vectors, labels)
         _check_file(path, rows=vectors.shape[0], dimensions=vectors.shape[1])
         if COMPILED:
             try:
-                return cls(vectors, labels, MappedGraph(path))
+                return cls(vectors, labels, MappedGraph(path, rest), rest)
             except GraphUnreadable as damaged:
                 raise IndexUnusable(f"{path}: not readable as an index ({damaged}); train again") from damaged
         graph = hnswlib.Index(space="ip", dim=vectors.shape[1])
@@ -88,7 +93,11 @@ class VectorIndex(ExactIndex):
         except RuntimeError as damaged:
             raise IndexUnusable(f"{path}: not readable as an index ({damaged}); train again") from damaged
         graph.set_num_threads(1)
-        return cls(vectors, labels, graph)
+        return cls(vectors, labels, graph, rest)
+
+    def memory(self) -> list[NDArray[np.generic]]:
+        """What is large and its own."""
+        return [self._graph.file] if isinstance(self._graph, MappedGraph) else []
 
     def save(self, path: Path) -> None:
         """Write the graph that was built to `path`; the rows and labels are the caller's to keep beside it."""
@@ -179,12 +188,17 @@ def _checked_query(vector: Floats, dimensions: int) -> Floats:
     return query
 
 
-def _checked_rows(vectors: Floats, labels: Labels) -> tuple[Floats, Labels]:
+def _checked_shape(vectors: Floats, labels: Labels) -> tuple[Floats, Labels]:
     if vectors.ndim != 2 or labels.shape != (len(vectors),):
         raise IndexUnusable(f"index: {vectors.shape} vectors and {labels.shape} labels; one label per vector is needed")
-    if not np.isfinite(vectors).all():
-        raise IndexUnusable("index: a vector holds a number that is not finite")
     return np.ascontiguousarray(vectors, dtype=np.float32), np.ascontiguousarray(labels, dtype=np.int64)
+
+
+def _checked_rows(vectors: Floats, labels: Labels, rest: Rest = at_once) -> tuple[Floats, Labels]:
+    vectors, labels = _checked_shape(vectors, labels)
+    if not all_finite(vectors, rest):
+        raise IndexUnusable("index: a vector holds a number that is not finite")
+    return vectors, labels
 
 
 def _check_file(path: Path, *, rows: int, dimensions: int) -> None:

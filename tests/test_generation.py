@@ -23,9 +23,10 @@ from store.generation import (
 
 @pytest.fixture(autouse=True, params=[4 << 20, 1], ids=["mapped", "read"], scope="module")
 def _from_memory_or_file(request: pytest.FixtureRequest) -> Iterator[None]:
-    """Small arrays are maps of their files, large ones are read: everything holds for both."""
+    """Small arrays are maps of their files, large ones are read piece by piece: everything holds for both."""
     with pytest.MonkeyPatch.context() as changed:
         changed.setattr("store.generation.LARGE", request.param)
+        changed.setattr("store.beside.PIECE", 7)
         yield
 
 

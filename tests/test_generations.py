@@ -12,11 +12,13 @@ import numpy as np
 import pytest
 
 from app.jobs import watch_generations
+from app.learning.model import LearnedModel
 from app.learning.train import train
 from app.node import Node
 from app.routes import create_app
+from store.beside import Stopped
 from store.faults import GenerationUnreadable
-from store.generation import publish, write_generation
+from store.generation import load_generation, publish, write_generation
 from store.records import Item
 from tests.open_shop import ITEMS, batch, event, open_shop, send
 from tests.waiting import until
@@ -174,6 +176,46 @@ async def test_a_new_model_is_swapped_in_while_requests_run(tmp_path: Path) -> N
         assert node.model.size == len(ITEMS) + 3
         assert len(statuses) > 3
         assert set(statuses) == {200}
+
+
+async def test_a_take_over_rests_piece_by_piece_and_answers_as_one_at_once(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("store.beside.PIECE", 16)
+    monkeypatch.setattr("app.learning.model.ROWS_AT_ONCE", 2)
+    async with shop(tmp_path) as node:
+        name = await trained(node)
+        pieces = 0
+
+        def rest() -> None:
+            nonlocal pieces
+            pieces += 1
+
+        assert node.generations.take_over(rest)
+        stored = load_generation(home(node), name)
+        assert pieces > sum(array.size for array in stored.arrays.values() if array.dtype.kind == "f") / 16
+        at_once = LearnedModel.load(stored, node.catalogue, node.config)
+        liked, weights = np.array([1, 4], np.int32), np.ones(2, np.float32)
+        vector = at_once.user_vector(liked, weights)
+        assert vector is not None
+        assert node.model.user_vector(liked, weights) == pytest.approx(vector, rel=1e-5)
+        for one, other in zip(
+            node.model.nearest_by_vector(vector, 5), at_once.nearest_by_vector(vector, 5), strict=True
+        ):
+            assert one == pytest.approx(other, rel=1e-5)
+
+
+async def test_a_take_over_is_left_where_the_server_stops(tmp_path: Path) -> None:
+    async with shop(tmp_path) as node:
+        good, new = node.model.id, await trained(node)
+
+        def stopping() -> None:
+            raise Stopped
+
+        assert not node.generations.take_over(stopping)
+        assert (node.model.id, node.problems()) == (good, [])
+        assert node.generations.take_over()
+        assert node.model.id == new
 
 
 async def test_an_item_put_after_the_training_has_a_place_among_its_kind(tmp_path: Path) -> None:

@@ -22,7 +22,7 @@ from app.bench.scene import Scene
 from app.bench.served import LOAD_CORE, CannotMeasure, Served
 from store.generation import current, publish
 
-SWAP_RATE = 100.0
+SWAP_RATE = 300.0
 SWAPS = 3
 APART_SECONDS = 2.0
 """Between two swaps: a shop has hours, and on the server's core a generation is read beside the answers."""

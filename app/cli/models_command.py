@@ -53,7 +53,7 @@ def show(ctx: click.Context, id: str, as_json: bool) -> None:  # noqa: A002
 @click.argument("id")
 @click.pass_context
 def promote(ctx: click.Context, id: str) -> None:  # noqa: A002
-    """Let a kept generation serve; a running server takes it over within a second. An older one is pinned: no
+    """Let a kept generation serve; a running server takes it over within seconds. An older one is pinned: no
     training takes its place until `personalize models unpin`."""
     from app.learning import pin
     from store.clock import Clock

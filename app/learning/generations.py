@@ -7,6 +7,7 @@ from pathlib import Path
 
 from app.config import Config
 from app.learning.model import LearnedModel
+from store.beside import Rest, Stopped, at_once
 from store.catalogue import Catalogue
 from store.faults import GenerationUnreadable
 from store.generation import current, generations, load_generation
@@ -26,8 +27,11 @@ class Generations:
         self._config = config
         self._tried = ""
 
-    def take_over(self) -> bool:
-        """Serve the published generation if it is another one; cheap when nothing changed. True after a swap."""
+    def take_over(self, rest: Rest = at_once) -> bool:
+        """Serve the published generation if it is another one; cheap when nothing changed. True after a swap.
+
+        `rest`: called after every little piece of work.
+        """
         try:
             published = current(self.folder)
             if published is None or published == self._tried:
@@ -35,7 +39,10 @@ class Generations:
                     self.problem = ""
                 return False
             self._tried = published
-            self._swap(published)
+            self._swap(published, rest)
+        except Stopped:
+            self._tried = ""
+            return False
         except GenerationUnreadable as damaged:
             if self.problem == str(damaged):  # said before, and nothing has changed
                 return False
@@ -45,8 +52,13 @@ class Generations:
         self.problem = ""
         return True
 
-    def _swap(self, name: str) -> None:
-        self.serving = LearnedModel.load(load_generation(self.folder, name), self._catalogue, self._config)
+    def _swap(self, name: str, rest: Rest = at_once) -> None:
+        stored = load_generation(self.folder, name, rest)
+        model = LearnedModel.load(stored, self._catalogue, self._config, rest)
+        left, self.serving = self.serving.memory(), model
+        while left:  # all of it at once would hold requests up
+            left.pop()
+            rest()
 
     def _fall_back(self) -> bool:
         """At start there is no last good one in memory: the newest readable one on disk is."""

@@ -3,31 +3,31 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from functools import cached_property
 from typing import Any
 
 import msgspec
 import numpy as np
+from numpy.typing import NDArray
 from scipy.sparse import csr_matrix
 
 from app.config import Config
-from app.learning.als import unobserved_gram
 from app.learning.content import ContentModel
 from app.learning.membership import NOBODY
 from app.learning.neighbours import score_history
-from app.learning.person_statistics import Ridge, shared_part, solved_alone
+from app.learning.person_statistics import solved_alone
 from app.learning.segment_step import membership
 from app.learning.sessions import SessionIndex, SessionSettings
 from plugins.contract import NO_FLOATS, NO_ITEMS, Floats, Ints
 from store import loops
+from store.beside import Rest, all_finite, at_once, pieces
 from store.catalogue import Catalogue
 from store.faults import GenerationUnreadable
 from store.generation import Array, StoredGeneration
 from store.index import ExactIndex, FreshItems, Index, IndexUnusable, VectorIndex, search_all
 
 _LAST_VIEWED = 5
-AT_ONCE = 1 << 18
-"""Numbers looked at in one go while requests are answered."""
+ROWS_AT_ONCE = 2048
+"""Of vectors, while requests are answered."""
 FRESH_AT_ONCE = 20
 """New items given a content vector per question, so that a bulk load does not hold one request up."""
 
@@ -35,7 +35,9 @@ FRESH_AT_ONCE = 20
 class LearnedModel:
     """Implements `plugins.contract.Model` over a stored generation. Immutable but for the items that came after it."""
 
-    def __init__(self, stored: StoredGeneration | None, catalogue: Catalogue, config: Config) -> None:
+    def __init__(
+        self, stored: StoredGeneration | None, catalogue: Catalogue, config: Config, rest: Rest = at_once
+    ) -> None:
         arrays: Mapping[str, Array] = stored.arrays if stored else {}
         card = stored.card if stored else {}
         self.id = stored.id if stored else ""
@@ -53,7 +55,9 @@ class LearnedModel:
         self._popularity = _by_region("popularity", arrays)
         self._selling_now = _by_region("selling_now", arrays)
         self._trending = _by_region("trending", arrays)
-        self._taste_index = _index(stored, "taste", self.item_vectors)
+        rest()
+        self._gram = self._shared_part(rest)
+        self._taste_index = _index(stored, "taste", self.item_vectors, rest)
         self._sessions = (
             SessionIndex(_part("sessions.", arrays), _compared(card)) if "sessions.items" in arrays else None
         )
@@ -62,7 +66,8 @@ class LearnedModel:
         """Key, name, people, items and distinguishing terms of every segment."""
         self._content = ContentModel(_part("content.", arrays)) if "content.vectors" in arrays else None
         self._content_vectors: Floats | None = arrays.get("content.vectors")
-        self._content_index = _index(stored, "content", self._content_vectors)
+        rest()
+        self._content_index = _index(stored, "content", self._content_vectors, rest)
         width = self._content_vectors.shape[1] if self._content_vectors is not None else 1
         self._fresh = FreshItems(width, config.training.fresh_items)
         self._absorbed = self.size
@@ -73,21 +78,29 @@ class LearnedModel:
         return cls(None, catalogue, config)
 
     @classmethod
-    def load(cls, stored: StoredGeneration, catalogue: Catalogue, config: Config) -> LearnedModel:
-        """Open and probe a generation. Raises GenerationUnreadable when it does not answer as it should."""
+    def load(cls, stored: StoredGeneration, catalogue: Catalogue, config: Config, rest: Rest = at_once) -> LearnedModel:
+        """Open and probe a generation; `rest` is called after every little piece of work.
+
+        Raises GenerationUnreadable when it does not answer as it should.
+        """
         try:
-            model = cls(stored, catalogue, config)
-            model.probe()
+            model = cls(stored, catalogue, config, rest)
+            model.probe(rest)
         except (IndexUnusable, KeyError, ValueError, IndexError, TypeError, AttributeError) as error:
             raise GenerationUnreadable(stored.folder, f"does not answer ({error}); train again") from error
         return model
 
-    def probe(self) -> None:
+    def memory(self) -> list[NDArray[Any]]:
+        """What is large of it: freed one after the other, nobody waits for all of it at once."""
+        indexes = [index for index in (self._taste_index, self._content_index) if isinstance(index, VectorIndex)]
+        return [*self._arrays.values(), *(part for index in indexes for part in index.memory())]
+
+    def probe(self, rest: Rest = at_once) -> None:
         """Ask every artefact once; raises whatever it raises."""
         if self.size == 0:
             return
         for name, array in self._arrays.items():
-            if array.dtype.kind == "f" and not _finite(array):
+            if array.dtype.kind == "f" and not all_finite(array, rest):
                 raise ValueError(f"{name} holds nan or infinity")
         if self.item_vectors is not None:
             known = np.flatnonzero(np.any(self.item_vectors[:1000] != 0, axis=1))[:3].astype(np.int32)
@@ -166,14 +179,20 @@ class LearnedModel:
         labels, scores = search_all(self._content_index, self._fresh, vector, limit, self._retrieval.ef)
         return labels.astype(np.int32), scores
 
-    @cached_property
-    def _gram(self) -> Floats | None:
+    def _shared_part(self, rest: Rest) -> Floats | None:
+        """What is the same in everybody's system of equations, [d, d]: the weight of all items nobody touched (as
+        `als.unobserved_gram` and `person_statistics.shared_part` have it)."""
         if self.item_vectors is None:
             return None
-        vectors = np.asarray(self.item_vectors)
+        exact = np.zeros((self.item_vectors.shape[1],) * 2)
+        for piece in pieces(len(self.item_vectors), ROWS_AT_ONCE):
+            rows = self.item_vectors[piece].astype(np.float64)
+            exact += rows.T @ rows
+            rest()
+        exact *= self._als["unobserved_weight"]
         if self._private:
-            return shared_part(vectors, Ridge(self._als["unobserved_weight"], self._als["regularization"], longest=1.0))
-        return unobserved_gram(vectors, self._als["unobserved_weight"])
+            exact += self._als["regularization"] * np.eye(len(exact))
+        return exact.astype(np.float32)
 
     def _absorb(self) -> None:
         """Give items that came after the training a content vector, a few at a time."""
@@ -185,12 +204,6 @@ class LearnedModel:
     def _vector_of(self, number: int) -> Floats:
         assert self._content is not None
         return self._content.vector(self._catalogue.item(number))
-
-
-def _finite(array: Array) -> bool:
-    """In pieces, so that no answer waits for a pass over a whole matrix and the memory it would take."""
-    flat = array.reshape(-1)
-    return all(np.isfinite(flat[start : start + AT_ONCE]).all() for start in range(0, len(flat), AT_ONCE))
 
 
 def _compared(card: Mapping[str, Any]) -> SessionSettings:
@@ -207,14 +220,21 @@ def _by_region(name: str, arrays: Mapping[str, Array]) -> dict[str, Floats]:
     return {key.partition("@")[2]: array for key, array in arrays.items() if key == name or key.startswith(f"{name}@")}
 
 
-def _index(stored: StoredGeneration | None, name: str, vectors: Floats | None) -> Index | None:
+def _index(stored: StoredGeneration | None, name: str, vectors: Floats | None, rest: Rest) -> Index | None:
     """The index over a generation's vectors: the graph that was saved, or a scan where none was worth its while."""
     if stored is None or vectors is None:
         return None
-    labels = stored.arrays.get(f"{name}.labels")
-    rows = vectors if labels is None else np.ascontiguousarray(vectors[labels])
-    labels = np.arange(len(vectors)) if labels is None else labels
+    labels = np.asarray(stored.arrays.get(f"{name}.labels", np.arange(len(vectors))), np.int64)
+    rows = vectors if np.array_equal(labels, np.arange(len(vectors))) else _rows(vectors, labels, rest)
     graph = stored.paths.get(f"{name}.hnsw")
     if graph is None:
-        return ExactIndex(rows, labels.astype(np.int64))
-    return VectorIndex.load(graph, rows, labels.astype(np.int64))
+        return ExactIndex(rows, labels, rest)
+    return VectorIndex.load(graph, rows, labels, rest)
+
+
+def _rows(vectors: Floats, labels: NDArray[np.int64], rest: Rest) -> Floats:
+    found = np.empty((len(labels), vectors.shape[1]), vectors.dtype)
+    for piece in pieces(len(labels), ROWS_AT_ONCE):
+        vectors.take(labels[piece], axis=0, out=found[piece])
+        rest()
+    return found

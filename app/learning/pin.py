@@ -14,6 +14,7 @@ import msgspec
 
 from app.config import Config
 from app.learning.model import LearnedModel
+from store.beside import Rest, at_once
 from store.catalogue import Catalogue
 from store.faults import GenerationUnreadable
 from store.generation import aside, current, generations, load_generation, publish, refused
@@ -44,8 +45,16 @@ def pin(home: Path) -> Pin | None:
         return None
 
 
-def promote(home: Path, id: str, by: str, at: float, catalogue: Catalogue, config: Config) -> Pin | None:  # noqa: A002
-    """Publish a generation that is kept, also one that was refused; a running server takes it over within a second.
+def promote(
+    home: Path,
+    id: str,  # noqa: A002
+    by: str,
+    at: float,
+    catalogue: Catalogue,
+    config: Config,
+    rest: Rest = at_once,
+) -> Pin | None:
+    """Publish a generation that is kept, also one that was refused; a running server takes it over within seconds.
 
     Unless it is the newest of those that were ever published, it is pinned. Raises NoSuchGeneration, and
     GenerationUnreadable for one that does not answer: then nothing changes.
@@ -54,7 +63,7 @@ def promote(home: Path, id: str, by: str, at: float, catalogue: Catalogue, confi
     if id not in (*kept, *others):
         known = ", ".join((*kept, *others)) or "none yet"
         raise NoSuchGeneration(f"there is no generation {id!r}; there are: {known}")
-    LearnedModel.load(load_generation(home if id in kept else aside(home), id), catalogue, config)
+    LearnedModel.load(load_generation(home if id in kept else aside(home), id, rest), catalogue, config, rest)
     newest = bool(kept) and id == kept[-1]
     made = None if newest else Pin(id, by, at)
     if made is None:

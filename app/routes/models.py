@@ -18,6 +18,7 @@ from app.problem import Problem
 from app.routes.admin import require
 from app.routes.answers import json_response
 from app.routes.openapi import Operation
+from store.beside import in_thread
 from store.faults import GenerationUnreadable
 
 if TYPE_CHECKING:
@@ -37,7 +38,7 @@ class ModelsAnswer(msgspec.Struct, frozen=True):
 
 
 class Promoted(msgspec.Struct, frozen=True):
-    """The generation that is published now; a running server takes it over within a second."""
+    """The generation that is published now; a running server takes it over within seconds."""
 
     published: str
     pinned: pin.Pin | None
@@ -146,8 +147,8 @@ class Handlers:
     async def _promote(self, name: str, by: str) -> pin.Pin | None:
         node = self._node
         try:
-            made = await asyncio.to_thread(
-                pin.promote, self._home, name, by, node.staff.now(), node.catalogue, node.config
+            made = await in_thread(
+                lambda rest: pin.promote(self._home, name, by, node.staff.now(), node.catalogue, node.config, rest)
             )
         except GenerationUnreadable as damaged:
             raise Problem(409, "It cannot be read", f"{damaged}; nothing changed") from None
