@@ -10,6 +10,8 @@ from store.records import Floats, Ints
 if TYPE_CHECKING:
     from scipy.sparse import csr_matrix
 
+    from plugins.contract import Allowed
+
 
 class Model(Protocol):
     """One generation of learned artefacts. Arrays are indexed by item number and have `size` rows; an artefact that
@@ -47,8 +49,9 @@ class Model(Protocol):
     def segments(self, affinities: Mapping[str, float]) -> frozenset[str]:
         """Keys of the segments somebody with these affinities belongs to."""
 
-    def nearest_by_vector(self, vector: Floats, limit: int) -> tuple[Ints, Floats]:
-        """Items by inner product with a user vector: numbers and scores, best first."""
+    def nearest_by_vector(self, vector: Floats, limit: int, allowed: Allowed | None = None) -> tuple[Ints, Floats]:
+        """Items by inner product with a user vector, those allowed alone where that is told: numbers and scores, best
+        first."""
 
     def user_vector(self, items: Ints, weights: Floats) -> Floats | None:
         """Closed-form fold-in of a history, [d]; None where no item of it is known."""

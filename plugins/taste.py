@@ -16,15 +16,12 @@ from plugins.contract import Candidates, Context, Floats, Ints, hookimpl
 class Plugin:
     """Vectors by implicit ALS, the visitor's own solved on read (see app/learning/als.py).
 
-    Where the request's filter leaves few items all of them are scored; otherwise the index is asked for more than are
-    needed and what the filter forbids is taken out: hnswlib's own filter callback is 10 to 100 times slower.
+    Where the request's filter leaves few items all of them are scored; otherwise the index is asked for what it allows.
     """
 
     bought_in_search: Annotated[float, Meta(ge=0, le=1)] = 0.4
     """In a search, how much of it counts for what the visitor has bought: their vector was solved to know these items,
     so they would stand before everything new. How likely they are bought again is `buy_again`'s to say."""
-    fetch_at_most: Annotated[int, Meta(ge=1)] = 1000
-    """Bound of over-fetching under a filter."""
     reason: ClassVar = ("taste", "Picked for you")
 
     @hookimpl
@@ -35,11 +32,7 @@ class Plugin:
         if exactly(context):
             items = allowed_below(context, len(vectors))
             return best_first(items, vectors.take(items, axis=0) @ taste, limit)
-        if allowed is None:
-            return context.model.nearest_by_vector(taste, limit)[0]
-        # A tenth more than the share makes likely, so that bad luck does not leave the proposals short.
-        fetch = min(self.fetch_at_most, int(1.1 * limit / allowed.share) + 1) if allowed.share > 0 else 0
-        return allowed.first(context.model.nearest_by_vector(taste, fetch)[0], limit)
+        return context.model.nearest_by_vector(taste, limit, allowed)[0]
 
     @hookimpl
     def score(self, candidates: Candidates, context: Context) -> Floats | None:

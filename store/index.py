@@ -7,7 +7,7 @@ lengths equal to please another metric loses recall. Figures behind the defaults
 
 import struct
 from pathlib import Path
-from typing import Protocol, TypeAlias
+from typing import Protocol, TypeAlias, TypeVar
 
 import hnswlib
 import numpy as np
@@ -16,10 +16,11 @@ from numpy.typing import NDArray
 from store.beside import Rest, all_finite, at_once
 from store.graph import GraphUnreadable, MappedGraph
 from store.loops import COMPILED
-from store.records import Floats
+from store.records import Floats, Ints, Mask
 
-Labels: TypeAlias = NDArray[np.int64]
-Found: TypeAlias = tuple[Labels, Floats]
+Scores = TypeVar("Scores", Floats, Ints)
+Labels: TypeAlias = NDArray[np.integer]
+Found: TypeAlias = tuple[Ints, Floats]
 
 
 class IndexUnusable(ValueError):
@@ -27,12 +28,13 @@ class IndexUnusable(ValueError):
 
 
 class Index(Protocol):
-    """Answers with the labels [≤ k] of the best rows and their scores [≤ k], best first."""
+    """Answers with the labels [≤ k] of the best rows and their scores [≤ k], best first; of those whose label is
+    `allowed` [labels], where that is told."""
 
     vectors: Floats
-    labels: Labels
+    labels: Ints
 
-    def search(self, vector: Floats, k: int, ef: int) -> Found: ...
+    def search(self, vector: Floats, k: int, ef: int, allowed: Mask | None = None) -> Found: ...
 
 
 class ExactIndex:
@@ -41,10 +43,13 @@ class ExactIndex:
     def __init__(self, vectors: Floats, labels: Labels, rest: Rest = at_once) -> None:
         self.vectors, self.labels = _checked_rows(vectors, labels, rest)
 
-    def search(self, vector: Floats, k: int, ef: int = 0) -> Found:
+    def search(self, vector: Floats, k: int, ef: int = 0, allowed: Mask | None = None) -> Found:
         """The `k` best rows (all when there are fewer); `ef` means nothing here."""
         query = _checked_query(vector, self.vectors.shape[1])
-        return _best(self.labels, self.vectors @ query, k)
+        labels, scores = self.labels, self.vectors @ query
+        if allowed is not None:
+            labels, scores = _those_allowed(labels, scores, allowed)
+        return _best(labels, scores, k)
 
 
 class VectorIndex(ExactIndex):
@@ -84,7 +89,7 @@ class VectorIndex(ExactIndex):
         _check_file(path, rows=vectors.shape[0], dimensions=vectors.shape[1])
         if COMPILED:
             try:
-                return cls(vectors, labels, MappedGraph(path, rest), rest)
+                return cls(vectors, labels, MappedGraph(path, vectors, labels, rest), rest)
             except GraphUnreadable as damaged:
                 raise IndexUnusable(f"{path}: not readable as an index ({damaged}); train again") from damaged
         graph = hnswlib.Index(space="ip", dim=vectors.shape[1])
@@ -97,29 +102,43 @@ class VectorIndex(ExactIndex):
 
     def memory(self) -> list[NDArray[np.generic]]:
         """What is large and its own."""
-        return [self._graph.file] if isinstance(self._graph, MappedGraph) else []
+        return [self._graph.file, self._graph.codes] if isinstance(self._graph, MappedGraph) else []
 
     def save(self, path: Path) -> None:
         """Write the graph that was built to `path`; the rows and labels are the caller's to keep beside it."""
         assert not isinstance(self._graph, MappedGraph)
         self._graph.save_index(str(path))
 
-    def search(self, vector: Floats, k: int, ef: int = 128) -> Found:
-        """About the `k` best rows; a larger `ef` (at least k is used) finds more of the true ones and takes longer."""
+    def search(self, vector: Floats, k: int, ef: int = 128, allowed: Mask | None = None) -> Found:
+        """About the `k` best rows; a larger `ef` finds more of the true ones and takes longer. Where few are allowed it
+        may find fewer than there are."""
         query = _checked_query(vector, self.vectors.shape[1])
         k = min(k, len(self.labels))
         if k <= 0:
             return self.labels[:0], np.zeros(0, dtype=np.float32)
         if isinstance(self._graph, MappedGraph):
-            near, scores = self._graph.search(query, k, ef)
-            return (self.labels[near], scores) if len(near) == k else super().search(vector, k)
-        self._graph.set_ef(max(ef, k))
+            found = self._graph.search(query, k, max(ef, k), allowed)
+        else:
+            found = self._asked_for_more(query, k, ef, allowed)
+        # The graph of rows that are all alike may reach fewer than k of them; the scan always answers.
+        return super().search(vector, k) if allowed is None and len(found[0]) < k else found
+
+    def _asked_for_more(self, query: Floats, k: int, ef: int, allowed: Mask | None) -> Found:
+        """hnswlib's own filter is a callback, ten to a hundred times slower than asking for more than are needed."""
+        assert isinstance(self._graph, hnswlib.Index)
+        fetch = k
+        if allowed is not None:
+            share = max(1, len(_those_allowed(self.labels, self.labels, allowed)[0])) / len(self.labels)
+            fetch = min(len(self.labels), int(1.1 * k / share) + 10)
+        self._graph.set_ef(max(ef, fetch))
         try:
-            rows, distances = self._graph.knn_query(query, k=k, num_threads=1)
+            rows, distances = self._graph.knn_query(query, k=fetch, num_threads=1)
         except RuntimeError:
-            # The graph of rows that are all alike may reach fewer than k of them; the scan always answers.
-            return super().search(vector, k)
-        return self.labels[rows[0].astype(np.int64)], np.float32(1) - distances[0]
+            return self.labels[:0], np.zeros(0, dtype=np.float32)
+        labels, scores = self.labels[rows[0].astype(np.int64)], np.float32(1) - distances[0]
+        if allowed is not None:
+            labels, scores = _those_allowed(labels, scores, allowed)
+        return labels[:k], scores[:k]
 
 
 class FreshItems:
@@ -127,7 +146,7 @@ class FreshItems:
 
     def __init__(self, dimensions: int, limit: int) -> None:
         self._vectors = np.zeros((0, dimensions), dtype=np.float32)
-        self._labels = np.zeros(0, dtype=np.int64)
+        self._labels = np.zeros(0, dtype=np.int32)
         self._row_of: dict[int, int] = {}
         self._limit = limit
 
@@ -146,7 +165,7 @@ class FreshItems:
         if row == len(self._vectors):
             grown = min(self._limit, max(64, 2 * row))
             self._vectors = np.concatenate([self._vectors, np.zeros((grown - row, len(vector)), dtype=np.float32)])
-            self._labels = np.concatenate([self._labels, np.zeros(grown - row, dtype=np.int64)])
+            self._labels = np.concatenate([self._labels, np.zeros(grown - row, dtype=np.int32)])
         self._vectors[row], self._labels[row] = vector, label
         self._row_of[label] = row
         return True
@@ -168,7 +187,7 @@ def search_all(index: Index, fresh: FreshItems, vector: Floats, k: int, ef: int)
     return _best(np.concatenate([labels[known], new_labels]), np.concatenate([scores[known], new_scores]), k)
 
 
-def _best(labels: Labels, scores: Floats, k: int) -> Found:
+def _best(labels: Ints, scores: Floats, k: int) -> Found:
     if k <= 0 or not len(scores):
         return labels[:0], scores[:0]
     if k < len(scores):
@@ -176,6 +195,12 @@ def _best(labels: Labels, scores: Floats, k: int) -> Found:
         labels, scores = labels[chosen], scores[chosen]
     order = np.argsort(-scores, kind="stable")
     return labels[order], scores[order]
+
+
+def _those_allowed(labels: Ints, scores: Scores, allowed: Mask) -> tuple[Ints, Scores]:
+    """A label that the mask has no word on is none of them."""
+    chosen = np.flatnonzero(allowed[np.minimum(labels, len(allowed) - 1)] & (labels < len(allowed)))
+    return labels[chosen], scores[chosen]
 
 
 def _checked_query(vector: Floats, dimensions: int) -> Floats:
@@ -188,13 +213,13 @@ def _checked_query(vector: Floats, dimensions: int) -> Floats:
     return query
 
 
-def _checked_shape(vectors: Floats, labels: Labels) -> tuple[Floats, Labels]:
+def _checked_shape(vectors: Floats, labels: Labels) -> tuple[Floats, Ints]:
     if vectors.ndim != 2 or labels.shape != (len(vectors),):
         raise IndexUnusable(f"index: {vectors.shape} vectors and {labels.shape} labels; one label per vector is needed")
-    return np.ascontiguousarray(vectors, dtype=np.float32), np.ascontiguousarray(labels, dtype=np.int64)
+    return np.ascontiguousarray(vectors, dtype=np.float32), np.ascontiguousarray(labels, dtype=np.int32)
 
 
-def _checked_rows(vectors: Floats, labels: Labels, rest: Rest = at_once) -> tuple[Floats, Labels]:
+def _checked_rows(vectors: Floats, labels: Labels, rest: Rest = at_once) -> tuple[Floats, Ints]:
     vectors, labels = _checked_shape(vectors, labels)
     if not all_finite(vectors, rest):
         raise IndexUnusable("index: a vector holds a number that is not finite")

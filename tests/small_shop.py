@@ -7,7 +7,7 @@ from collections.abc import Mapping
 import numpy as np
 from scipy.sparse import csr_matrix
 
-from plugins.contract import Context, Floats, Ints, Visitor
+from plugins.contract import Allowed, Context, Floats, Ints, Visitor
 from store.catalogue import Catalogue
 from store.records import Item, Purpose
 
@@ -71,9 +71,10 @@ class SmallModel:
     def segments(self, affinities: Mapping[str, float]) -> frozenset[str]:
         return frozenset(key.removeprefix("category:") for key in affinities if key.startswith("category:"))
 
-    def nearest_by_vector(self, vector: Floats, limit: int) -> tuple[Ints, Floats]:
+    def nearest_by_vector(self, vector: Floats, limit: int, allowed: Allowed | None = None) -> tuple[Ints, Floats]:
         scores = self.item_vectors @ vector
-        order = np.argsort(-scores, kind="stable")[:limit]
+        order = np.argsort(-scores, kind="stable")
+        order = order[:limit] if allowed is None else order[allowed.mask[order]][:limit]
         return order.astype(np.int32), scores[order]
 
     def user_vector(self, items: Ints, weights: Floats) -> Floats | None:
@@ -118,7 +119,7 @@ class NothingLearned(SmallModel):
     def trending(self, region: str) -> Floats | None:
         return None
 
-    def nearest_by_vector(self, vector: Floats, limit: int) -> tuple[Ints, Floats]:
+    def nearest_by_vector(self, vector: Floats, limit: int, allowed: Allowed | None = None) -> tuple[Ints, Floats]:
         return np.empty(0, np.int32), np.empty(0, np.float32)
 
     def user_vector(self, items: Ints, weights: Floats) -> Floats | None:

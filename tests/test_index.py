@@ -10,10 +10,9 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from numpy.typing import NDArray
 
-from store.index import ExactIndex, FreshItems, Index, IndexUnusable, VectorIndex, search_all
+from store.index import ExactIndex, FreshItems, Index, IndexUnusable, Labels, VectorIndex, search_all
 
 Floats: TypeAlias = NDArray[np.float32]
-Labels: TypeAlias = NDArray[np.int64]
 Make: TypeAlias = Callable[[Floats, Labels], Index]
 
 
@@ -78,6 +77,17 @@ def test_the_graph_finds_what_the_scan_finds() -> None:
     queries = vectors(100, 12, seed=4)
     found = [len(set(exact.search(q, 20)[0].tolist()) & set(built.search(q, 20)[0].tolist())) for q in queries]
     assert np.mean(found) / 20 >= 0.95
+
+
+def test_a_mask_leaves_the_others_out(make: Make) -> None:
+    index = make(vectors(300), np.arange(300) * 2)
+    allowed = np.arange(500) % 3 == 0  # the last labels are beyond it
+    for query in vectors(5, seed=4):
+        labels, scores = index.search(query, 30, 300, allowed)
+        may = np.arange(0, 500, 6)
+        truth = may[np.argsort(-(index.vectors[may // 2] @ query))[:30]]
+        assert labels[:20].tolist() == truth[:20].tolist()
+        assert scores == pytest.approx(index.vectors[labels // 2] @ query, rel=1e-3, abs=1e-3)
 
 
 def test_the_same_vectors_and_seed_give_the_same_file(tmp_path: Path) -> None:

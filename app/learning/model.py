@@ -17,7 +17,7 @@ from app.learning.neighbours import score_history
 from app.learning.person_statistics import solved_alone
 from app.learning.segment_step import membership
 from app.learning.sessions import SessionIndex, SessionSettings
-from plugins.contract import NO_FLOATS, NO_ITEMS, Floats, Ints
+from plugins.contract import NO_FLOATS, NO_ITEMS, Allowed, Floats, Ints
 from store import loops
 from store.beside import Rest, all_finite, at_once, pieces
 from store.catalogue import Catalogue
@@ -127,11 +127,12 @@ class LearnedModel:
     def segments(self, affinities: Mapping[str, float]) -> frozenset[str]:
         return NOBODY if self._membership is None else self._membership.of(affinities)
 
-    def nearest_by_vector(self, vector: Floats, limit: int) -> tuple[Ints, Floats]:
+    def nearest_by_vector(self, vector: Floats, limit: int, allowed: Allowed | None = None) -> tuple[Ints, Floats]:
         if self._taste_index is None:
             return NO_ITEMS, NO_FLOATS
-        labels, scores = self._taste_index.search(vector, limit, self._retrieval.ef)
-        return labels.astype(np.int32), scores
+        if allowed is None:
+            return self._taste_index.search(vector, limit, self._retrieval.ef)
+        return self._taste_index.search(vector, limit, self._retrieval.width(allowed.share), allowed.mask)
 
     def user_vector(self, items: Ints, weights: Floats) -> Floats | None:
         if self.item_vectors is None or self._gram is None:
@@ -176,8 +177,7 @@ class LearnedModel:
         if self._content_index is None:
             return NO_ITEMS, NO_FLOATS
         self._absorb()
-        labels, scores = search_all(self._content_index, self._fresh, vector, limit, self._retrieval.ef)
-        return labels.astype(np.int32), scores
+        return search_all(self._content_index, self._fresh, vector, limit, self._retrieval.ef)
 
     def _shared_part(self, rest: Rest) -> Floats | None:
         """What is the same in everybody's system of equations, [d, d]: the weight of all items nobody touched (as
@@ -224,7 +224,7 @@ def _index(stored: StoredGeneration | None, name: str, vectors: Floats | None, r
     """The index over a generation's vectors: the graph that was saved, or a scan where none was worth its while."""
     if stored is None or vectors is None:
         return None
-    labels = np.asarray(stored.arrays.get(f"{name}.labels", np.arange(len(vectors))), np.int64)
+    labels = np.asarray(stored.arrays.get(f"{name}.labels", np.arange(len(vectors))), np.int32)
     rows = vectors if np.array_equal(labels, np.arange(len(vectors))) else _rows(vectors, labels, rest)
     graph = stored.paths.get(f"{name}.hnsw")
     if graph is None:
@@ -232,7 +232,7 @@ def _index(stored: StoredGeneration | None, name: str, vectors: Floats | None, r
     return VectorIndex.load(graph, rows, labels, rest)
 
 
-def _rows(vectors: Floats, labels: NDArray[np.int64], rest: Rest) -> Floats:
+def _rows(vectors: Floats, labels: Ints, rest: Rest) -> Floats:
     found = np.empty((len(labels), vectors.shape[1]), vectors.dtype)
     for piece in pieces(len(labels), ROWS_AT_ONCE):
         vectors.take(labels[piece], axis=0, out=found[piece])

@@ -7,6 +7,8 @@ from typing import Annotated
 import msgspec
 from msgspec import Meta
 
+WIDE_ENOUGH = 0.4
+WIDEST = 4000
 Count = Annotated[int, Meta(ge=1)]
 
 
@@ -20,6 +22,11 @@ class RetrievalOptions(msgspec.Struct, frozen=True):
     """Width of a search: more finds more of the truly nearest and takes longer."""
     exact_below: Annotated[int, Meta(ge=0)] = 10_000
     """Catalogues smaller than this are scanned whole: as fast, and nothing is missed."""
+
+    def width(self, share: float) -> int:
+        """How widely to search where only a share of the items may be found: as widely as without a filter down to two
+        fifths of them, then ever more widely. Measured: docs/decisions/retrieval-index.md."""
+        return min(WIDEST, int(self.ef * max(1.0, WIDE_ENOUGH / max(share, 1e-6)) ** 1.5))
 
 
 class ServingOptions(msgspec.Struct, frozen=True):

@@ -19,6 +19,7 @@ from cython.cimports.numpy import (
     NPY_BOOL,
     NPY_DOUBLE,
     NPY_FLOAT,
+    NPY_INT16,
     NPY_INT32,
     NPY_INT64,
     NPY_UINT8,
@@ -63,6 +64,12 @@ def length(array: object) -> cython.Py_ssize_t:
 @cython.exceptval(check=True)
 def ints(array: object, writable: cython.bint = False) -> cython.p_int:
     return cython.cast(cython.p_int, cells(array, NPY_INT32, writable))
+
+
+@cython.cfunc
+@cython.exceptval(check=True)
+def shorts(array: object) -> cython.pointer(cython.short):
+    return cython.cast(cython.pointer(cython.short), cells(array, NPY_INT16, False))
 
 
 @cython.cfunc
@@ -1201,27 +1208,44 @@ class _Graph:
     stride: cython.longlong
     vector: cython.longlong
     rows: cython.longlong
-    query: cython.p_float
+    codes: cython.pointer(cython.short)
+    """Vectors in whole numbers, row by row: half the memory to wait for, and sums that every processor takes eight at a
+    time."""
+    query: cython.pointer(cython.short)
     width: cython.longlong
+    labels: cython.p_int
+    allowed: cython.p_uchar
+    known: cython.longlong
     touched: cython.uint
+
+    @cython.cfunc
+    @cython.inline
+    @cython.exceptval(check=False)
+    def may(self, row: cython.longlong) -> cython.bint:
+        """Whether a row may be found; a label that nobody has a word on may not."""
+        label: cython.int = self.labels[row]
+        return not self.allowed or (label >= 0 and label < self.known and self.allowed[label] != 0)
 
     @cython.cfunc
     @cython.inline
     @cython.exceptval(check=False)
     def touch(self, row: cython.longlong) -> cython.void:
         """Ask for a vector's memory before it is read: requests for many wait beside each other, not in turn."""
-        at: cython.p_uchar = self.data + self.begin + row * self.stride + self.vector
+        at: cython.pointer(cython.short) = self.codes + row * self.width
         part: cython.longlong
-        for part in range(0, self.width * 4, 64):
+        for part in range(0, self.width, 32):
             self.touched += at[part]
 
     @cython.cfunc
     @cython.inline
     @cython.exceptval(check=False)
     def score(self, row: cython.longlong) -> cython.float:
-        """Rounded as hnswlib rounds its distance, 1 - product: what it takes to be alike decides which way it goes."""
-        at: cython.p_uchar = self.data + self.begin + row * self.stride + self.vector
-        return -(cython.cast(cython.float, 1) - product(cython.cast(cython.p_float, at), self.query, self.width))
+        at: cython.pointer(cython.short) = self.codes + row * self.width
+        total: cython.int = 0
+        part: cython.longlong
+        for part in range(self.width):
+            total += cython.cast(cython.int, at[part]) * self.query[part]
+        return total
 
     @cython.cfunc
     @cython.exceptval(-1)
@@ -1245,26 +1269,30 @@ class _Graph:
         return cython.cast(cython.p_int, self.data + at + 4)
 
 
-def walk(file, places, shape, query, wide: cython.longlong, found, scores):
+def walk(file, places, shape, codes, query, wide: cython.longlong, labels, allowed, found, scores):
     """The rows nearest to `query` by inner product, best first; returns how many were found. Malkov and Yashunin 2020,
     algorithms 2 and 5. `shape`: where rows begin, bytes of a row, where its vector begins, bytes of one upper list, the
-    row to begin at, the number of upper levels."""
+    row to begin at, the number of upper levels. `codes` [rows x width] and `query` are whole numbers, small enough for
+    every sum of `width` products to be one of 32 bits. `labels` [rows] are what is told,
+    those `allowed` alone (None: all). The way leads over everything, and whatever was met on it may be found: not only the
+    `wide` best it goes on from."""
     told: cython.p_longlong = longs(shape)
     upper: cython.p_longlong = longs(places)
     out_found: cython.p_int = ints(found, True)
     out_scores: cython.p_float = floats(scores, True)
     graph: _Graph = _Graph.__new__(_Graph)
     graph.data, graph.size = bytes_of(file, NPY_UINT8), length(file)
-    graph.query, graph.width = floats(query), length(query)
+    graph.codes, graph.query, graph.width = shorts(codes), shorts(query), length(query)
     graph.rows = length(places)
-    if length(shape) != 6 or wide <= 0 or length(found) != length(scores) or length(found) > wide:
-        raise ValueError("the results need room")
+    if length(shape) != 6 or wide <= 0 or length(found) != length(scores) or length(labels) != length(places):
+        raise ValueError("the results need room, and every row a label")
     graph.begin, graph.stride, graph.vector = told[0], told[1], told[2]
     above: cython.longlong = told[3]
     now: cython.longlong = told[4]
     if (
         graph.begin < 0 or graph.vector < 4 or above < 4 or graph.rows <= 0
-        or graph.stride < graph.vector + graph.width * 4 or graph.begin + graph.rows * graph.stride > graph.size
+        or graph.stride < graph.vector or graph.begin + graph.rows * graph.stride > graph.size
+        or length(codes) != graph.rows * graph.width
     ):  # fmt: skip
         raise ValueError("the graph does not fit its file")
     if now < 0 or now >= graph.rows:
@@ -1290,7 +1318,25 @@ def walk(file, places, shape, query, wide: cython.longlong, found, scores):
                     score = other
                     now = others[one]
                     moved = True
+    graph.labels, graph.allowed, graph.known = ints(labels), cython.cast(cython.p_uchar, 0), 0
+    if allowed is not None:
+        graph.allowed, graph.known = bytes_of(allowed, NPY_BOOL), length(allowed)
     return _walk_below(graph, now, score, wide, out_found, out_scores, length(found))
+
+
+@cython.cfunc
+@cython.inline
+@cython.exceptval(check=False)
+def among_best(heap: cython.pointer(Near), kept: cython.longlong, most: cython.longlong, one: Near) -> cython.longlong:
+    """Put one into a heap of at most `most`, the worst on top; returns how many it holds then."""
+    if kept == most:
+        if not most or one.score <= heap[0].score:
+            return kept
+        drop(heap, kept, -1)
+        kept -= 1
+    heap[kept] = one
+    rise(heap, kept, -1)
+    return kept + 1
 
 
 @cython.cfunc
@@ -1303,31 +1349,35 @@ def _walk_below(
     scores: cython.p_float,
     wanted: cython.longlong,
 ) -> object:
-    """The ground level: the best `wide` met so far, and those whose neighbours were not looked at yet."""
+    """The ground level: the best `wide` met so far, those whose neighbours were not looked at yet, and what is found."""
     most: cython.longlong = (graph.vector - 4) // 4
     room: cython.longlong = 4 * wide + 1024
     seen: cython.p_uchar = cython.cast(cython.p_uchar, room_for(graph.rows // 8 + 1))
     best: cython.pointer(Near) = cython.cast(cython.pointer(Near), 0)  # the worst of the best on top
     ahead: cython.pointer(Near) = cython.cast(cython.pointer(Near), 0)  # the best of those ahead on top
+    taken: cython.pointer(Near) = cython.cast(cython.pointer(Near), 0)  # the worst of those to be found on top
     larger: cython.pointer(Near)
     waiting: cython.longlong = 1
     kept: cython.longlong = 1
-    told: cython.longlong
+    told: cython.longlong = 0
+    count: cython.longlong
     at: cython.longlong
     one: cython.int
     row: cython.int
     nearest: Near
     others: cython.p_int
-    met: cython.float
     unseen: cython.int
     fresh: cython.p_int = cython.cast(cython.p_int, 0)
     try:
         fresh = cython.cast(cython.p_int, room_for(most * cython.sizeof(cython.int)))
         best = cython.cast(cython.pointer(Near), room_for((wide + 1) * cython.sizeof(Near)))
+        taken = cython.cast(cython.pointer(Near), room_for((wanted + 1) * cython.sizeof(Near)))
         ahead = cython.cast(cython.pointer(Near), room_for(room * cython.sizeof(Near)))
         memset(seen, 0, graph.rows // 8 + 1)
         nearest.score, nearest.row = score, cython.cast(cython.int, now)
         best[0] = ahead[0] = nearest
+        if graph.may(now):
+            told = among_best(taken, 0, wanted, nearest)
         seen[now >> 3] |= 1 << (now & 7)
         while waiting:
             nearest = drop(ahead, waiting, 1)
@@ -1345,9 +1395,11 @@ def _walk_below(
                     unseen += 1
                     graph.touch(row)
             for one in range(unseen):
-                row = fresh[one]
-                met = graph.score(row)
-                if kept == wide and met <= best[0].score:
+                nearest.row = fresh[one]
+                nearest.score = graph.score(nearest.row)
+                if graph.may(nearest.row):
+                    told = among_best(taken, told, wanted, nearest)
+                if kept == wide and nearest.score <= best[0].score:
                     continue
                 if waiting == room:
                     room *= 2
@@ -1355,30 +1407,22 @@ def _walk_below(
                     if not larger:
                         raise MemoryError
                     ahead = larger
-                nearest.score, nearest.row = met, row
                 ahead[waiting] = nearest
                 rise(ahead, waiting, 1)
                 waiting += 1
-                best[kept] = nearest
-                rise(best, kept, -1)
-                kept += 1
-                if kept > wide:
-                    drop(best, kept, -1)
-                    kept -= 1
-        while kept > wanted:
-            drop(best, kept, -1)
-            kept -= 1
-        told = kept
-        while kept:
-            nearest = drop(best, kept, -1)
-            kept -= 1
-            found[kept] = nearest.row
-            scores[kept] = 1 + nearest.score
+                kept = among_best(best, kept, wide, nearest)
+        count = told
+        while count:
+            nearest = drop(taken, count, -1)
+            count -= 1
+            found[count] = graph.labels[nearest.row]
+            scores[count] = nearest.score
         return told
     finally:
         free(fresh)
         free(seen)
         free(best)
+        free(taken)
         free(ahead)
 
 

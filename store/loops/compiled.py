@@ -163,3 +163,5 @@ within = _loops.within
 als_rows = _loops.als_rows
 ridge_rows = _loops.ridge_rows
 squares_by_row = _loops.squares_by_row
+upper_links = _loops.upper_links
+walk = _loops.walk
