@@ -36,8 +36,10 @@ from app.privacy.sweeps import Sweeps
 from app.privacy.withdrawals import Withdrawals
 from app.rules.engine import Rules
 from app.search.query_affinities import query_affinities
+from app.serving.blends import Blends
 from app.serving.placements import placements_of, problems_of
 from app.serving.recommend import Recommender
+from app.serving.shown_lists import ShownLists
 from app.serving.token import Tokens
 from app.serving.trials import Trials
 from plugins.contract import Model
@@ -56,6 +58,7 @@ from store.experiments import ExperimentStore
 from store.keys import KeyRing, open_keys
 from store.moves import Moves, check_ring, note_ring
 from store.person import PersonStore
+from store.records import ShownList
 from store.requests import Requests
 from store.rules import RuleStore
 from store.search_index import SearchIndex
@@ -226,6 +229,10 @@ def _intake(node: Node) -> Intake:
         told = node.tokens.read(token, node.clock.now())
         return None if told is None else (told.request, told.placement, told.arm)
 
+    def shown(request: str, item: int) -> ShownList | None:
+        lists = node.recommender.shown
+        return None if lists is None else lists.clicked(request, item, node.clock.now())
+
     preparation = Preparation(
         clock=node.clock, keys=node.keys, catalogue=node.catalogue, gatekeeper=lambda: node.gatekeeper,
         limits=config.ingest, understand=lambda text: query_affinities(text, node.search, config.search),
@@ -239,6 +246,7 @@ def _intake(node: Node) -> Intake:
         meter=meter, raw_events_days=config.retention.raw_events_days, dedup_days=config.retention.dedup_days,
         moves=node.moves, pseudonyms=config.pseudonyms, assigner=node.assigner,
         outcomes=Outcomes(node.assigner, node.experiments, config.experiments.counted_at_most), sums=node.sums,
+        shown=shown,
     )  # fmt: skip
     return Intake(
         database=node.database, preparation=preparation, recorder=recorder, event_log=node.log, vault=node.vault,
@@ -260,7 +268,8 @@ def _recommender(node: Node) -> Recommender:
         catalogue=node.catalogue, plugins=node.plugins, model=lambda: node.model, tokens=node.tokens,
         options=node.config.serving, placements=placements_of(node.config.placements), metrics=node.metrics,
         trials=Trials(node.experiments, lists_of_pages(node.config)),
-        rules=node.rules,
+        rules=node.rules, shown=ShownLists(node.config.ranking),
+        blends=Blends(node.config.placements, lambda: node.generations.serving.blends),
     )  # fmt: skip
 
 

@@ -137,7 +137,8 @@ FIELDS: tuple[PersonalField, ...] = (
     PersonalField("event order", "person.db", "events_*", "seq", _KEPT, "behaviour", _EVENT, "event"),
     PersonalField("event person", "person.db", "events_*", "person", _KEPT, "identifier", _EVENT, "random"),
     PersonalField("event time", "person.db", "events_*", "at", _KEPT, "behaviour", _EVENT, "event"),
-    PersonalField("event", "person.db", "events_*", "body", _KEPT, "behaviour", _EVENT, "event"),
+    # a click holds under `training` also what scorers had said of its list
+    PersonalField("event", "person.db", "events_*", "body", _KEPT | _LEARNED, "behaviour", _EVENT, "event"),
     PersonalField("order before vault", "person.db", "sealed", "seq", _VAULTED, "behaviour", _EVENT, "event"),
     PersonalField("person before vault", "person.db", "sealed", "person", _VAULTED, "identifier", _EVENT, "random"),
     PersonalField("parts before vault", "person.db", "sealed", "parts", _VAULTED, "encrypted", _EVENT, "event"),

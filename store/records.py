@@ -79,6 +79,17 @@ class Line(msgspec.Struct, frozen=True, array_like=True):
     price: float | None = None
 
 
+class ShownList(msgspec.Struct, frozen=True, array_like=True):
+    """The list a click came from, as blend weights are learned from it: what scorers said of each place, not what stood
+    there. Kept under `training` only.
+    """
+
+    clicked: int
+    """The place that was clicked, from 0."""
+    scores: dict[str, bytes]
+    """Scorer plugin -> a signed byte per place, 127 for 1: what it said of the item there, before any weight."""
+
+
 class LoggedEvent(msgspec.Struct, frozen=True, array_like=True):
     """An event as the log keeps it: pseudonymous and minimized to the purposes in force when it came.
 
@@ -106,6 +117,8 @@ class LoggedEvent(msgspec.Struct, frozen=True, array_like=True):
     sealed: dict[str, bytes] = {}
     counted: int = 0
     """Its hash among the counted ids, so that erasing the event forgets that too; 0 where it was not counted."""
+    shown: ShownList | None = None
+    """Of a click that a list of ours led to; None without `training`, and where the list is not remembered any more."""
 
 
 class SessionState(msgspec.Struct, array_like=True):

@@ -31,7 +31,7 @@ from app.privacy.policy import ConsentPolicy
 from app.privacy.pseudonyms import PseudonymOptions
 from app.rules.options import RulesOptions
 from app.search.options import SearchOptions
-from app.serving.options import PlacementOptions, RetrievalOptions, ServingOptions
+from app.serving.options import PlacementOptions, RankingOptions, RetrievalOptions, ServingOptions
 
 
 class Config(msgspec.Struct, frozen=True, kw_only=True):
@@ -50,6 +50,7 @@ class Config(msgspec.Struct, frozen=True, kw_only=True):
     training: TrainingOptions = TrainingOptions()
     retrieval: RetrievalOptions = RetrievalOptions()
     serving: ServingOptions = ServingOptions()
+    ranking: RankingOptions = RankingOptions()
     search: SearchOptions = SearchOptions()
     experiments: ExperimentOptions = ExperimentOptions()
     rules: RulesOptions = RulesOptions()

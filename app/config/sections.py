@@ -95,9 +95,9 @@ class ShopOptions(msgspec.Struct, frozen=True):
         return []
 
 
-PARTS = ("people", "counts", "pairs", "vectors", "segments", "judge")
+PARTS = ("people", "counts", "pairs", "vectors", "segments", "judge", "ranking")
 """What a training spends on: how many people there are, what they want, what goes together, tastes, how large segments
-are, the judgement."""
+are, the judgement, and what clicks say about blend weights."""
 
 
 class PrivacyOptions(msgspec.Struct, frozen=True):
@@ -118,7 +118,7 @@ class PrivacyOptions(msgspec.Struct, frozen=True):
     first_share: Annotated[float, Meta(gt=0, le=1)] = 0.5
     """Of its window's budget, what the very first training may spend at once."""
     shares: dict[str, Annotated[float, Meta(ge=0, le=1)]] = msgspec.field(
-        default_factory=lambda: dict(zip(PARTS, (0.02, 0.35, 0.2, 0.33, 0.02, 0.08), strict=True))
+        default_factory=lambda: dict(zip(PARTS, (0.02, 0.34, 0.19, 0.32, 0.02, 0.08, 0.03), strict=True))
     )
     """Of a run's part of the budget (in μ²), what each kind of release may spend."""
     items_per_person: Annotated[int, Meta(ge=1, le=1_000)] = 16

@@ -17,6 +17,7 @@ from app.learning.models import ModelEntry, models
 from app.learning.runs import TrainingRun, runs
 from app.problem import Problem
 from app.routes.models import Handlers
+from app.serving.blends import Learned
 from store.budget import Debit, read_budget
 
 if TYPE_CHECKING:
@@ -95,7 +96,10 @@ class TrainingScreen:
             runs=last[:20],
             budget=await asyncio.to_thread(budget_of, node.config, node.folder, wall),
         )
-        extra = {"judged": {each.id: _judged(each.card) for each in found}, "burn": burn_down(data.budget, wall)}
+        extra = {
+            "judged": {each.id: _judged(each.card) for each in found}, "burn": burn_down(data.budget, wall),
+            "blends": blends_told(node.generations.serving.blends),
+        }  # fmt: skip
         return Page("training.html", "Training & budget", data, extra=extra)
 
     async def act(self, asked: Asked) -> Answer:
@@ -165,6 +169,28 @@ def burn_down(budget: Budget | None, now: float) -> LineChart | None:
         [f"day {day}" for day in range(days + 1)],
         [Series("Left of ε", left), Series("Spent evenly", even, kind="control")], form="{:.2f}", floor=0.0,
     )  # fmt: skip
+
+
+class BlendTold(msgspec.Struct, frozen=True):
+    """What clicks have said of a placement's weights."""
+
+    placement: str
+    people: int
+    why: str
+    moved: list[tuple[str, float, float]]
+    """Scorer, its configured weight, the learned one; where they differ."""
+
+
+def blends_told(learned: Learned) -> list[BlendTold]:
+    """Those that were learned first, then by how many people clicked."""
+    told = [
+        BlendTold(name, part["people"], part["why"], [
+            (scorer, part["configured"][scorer], weight) for scorer, weight in part.get("weights", {}).items()
+            if weight != part["configured"][scorer]
+        ])
+        for name, part in learned.items()
+    ]  # fmt: skip
+    return sorted(told, key=lambda each: (not each.moved, -each.people, each.placement))
 
 
 def _judged(card: dict[str, Any]) -> dict[str, float]:

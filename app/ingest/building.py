@@ -1,5 +1,7 @@
 """Makes of drafts the events as the log keeps them, sealed where they are the vault's, and learns from each."""
 
+from collections.abc import Callable
+
 import msgspec
 
 from app.features.options import FeatureOptions
@@ -9,25 +11,30 @@ from app.ingest.work import Pause, Work
 from plugins.manager import Plugins
 from store.catalogue import Catalogue
 from store.keys import KeyRing
-from store.records import VAULT, LoggedEvent, Purchase, Purpose
+from store.records import VAULT, LoggedEvent, Purchase, Purpose, ShownList
 from store.vault import CATEGORY_NAMES, Entry, Place, Search, VaultStore
 
 _LASTING = int(Purpose.SESSION | Purpose.PROFILE)
+_TRAINING = int(Purpose.TRAINING)
 _SIGN = {"purchase": 1.0, "refund": -1.0}
 Vaulted = dict[Purpose, list[Entry]]
+Shown = Callable[[str, int], ShownList | None]
+"""(request id, item) -> what is remembered of the list that a click on the item came from."""
 
 
 class Builder:
     """Each event as far as its person's purposes go."""
 
     def __init__(
-        self, vault: VaultStore, keys: KeyRing, catalogue: Catalogue, plugins: Plugins, options: FeatureOptions
-    ) -> None:
+        self, vault: VaultStore, keys: KeyRing, catalogue: Catalogue, plugins: Plugins, options: FeatureOptions,
+        shown: Shown,
+    ) -> None:  # fmt: skip
         self._vault = vault
         self._keys = keys
         self._catalogue = catalogue
         self._plugins = plugins
         self._options = options
+        self._shown = shown
 
     async def build(self, works: list[Work]) -> None:
         """Events as the log keeps them, refused by a plugin or learned from, in slices short enough for shoppers."""
@@ -65,7 +72,14 @@ class Builder:
             request=draft.request,
             trust=incoming.trust,
             counted=draft.counted,
+            shown=self._shown_list(draft, purposes) if lines else None,
         )
+
+    def _shown_list(self, draft: Draft, purposes: int) -> ShownList | None:
+        """What a click in a list of ours was chosen among; only where its person may be learned from."""
+        if draft.name != "select_item" or not draft.request or not purposes & _TRAINING:
+            return None
+        return self._shown(draft.request, draft.lines[0].item)
 
     def _vault_owners(self, works: list[Work]) -> set[int]:
         return {

@@ -11,7 +11,7 @@ from time import perf_counter
 from app.experiments.assignment import Assigner
 from app.experiments.outcomes import Outcomes
 from app.features.options import FeatureOptions
-from app.ingest.building import Builder
+from app.ingest.building import Builder, Shown
 from app.ingest.incoming import Incoming
 from app.ingest.known import Known, People
 from app.ingest.meter import IngestMeter
@@ -66,10 +66,11 @@ class Recorder:
         assigner: Assigner,
         outcomes: Outcomes,
         sums: ExperimentSums,
+        shown: Shown,
     ) -> None:
         """`raw_events_days`: how long the log's days are kept; `dedup_days`: how long counted ids are."""
         self._repeated = Repeated(person, keys, clock, dedup_days)
-        self._builder = Builder(vault, keys, catalogue, plugins, options)
+        self._builder = Builder(vault, keys, catalogue, plugins, options, shown)
         self._moves = moves
         self._pseudonyms = pseudonyms
         self._assigner = assigner

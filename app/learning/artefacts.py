@@ -14,6 +14,7 @@ from store.budget import BudgetReader
 CATALOGUE: frozenset[str] = frozenset()
 COUNTS = frozenset({"people.all", "counts.items", "counts.regions"})
 PAIRS = frozenset({"pairs.near.groups", "pairs.near.items", "pairs.together.groups", "pairs.together.items"})
+CLICKS = frozenset({"ranking.clicks"})
 VECTORS = frozenset({"vectors.people", "vectors.left", "vectors.right"})
 
 MADE_OF: dict[str, frozenset[str]] = {
@@ -25,6 +26,7 @@ MADE_OF: dict[str, frozenset[str]] = {
     "together": COUNTS | PAIRS,
     "item_vectors": VECTORS,
     "taste": VECTORS,
+    "ranking": CLICKS,  # weights of placements; they are in the card
     "segments": CATALOGUE,  # found among what was released and the catalogue; their sizes are in the card, released
 }
 """Artefact (the name up to "." or "@") -> the releases it may be made of, in `dp` and `threshold`."""

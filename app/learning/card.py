@@ -8,7 +8,7 @@ from typing import Any
 
 from app.config import Config
 from app.learning.runs import TrainingRun, peak_memory_mb
-from app.serving.placements import placements_of
+from app.serving.blends import Blends
 
 TITLES = {
     "refused": "Kept aside",
@@ -21,13 +21,16 @@ TITLES = {
     "popularity_bias": "How popular what it shows is (percentile; 1 is the best seller)",
     "seconds": "Seconds per step",
     "weights": "Blend weights per placement",
+    "ranking": "Blend weights learned from clicks",
 }
 """The parts of a card a reader looks for, in this order; the rest follows under its own name."""
 
 
-def facts(config: Config, run: TrainingRun) -> dict[str, Any]:
-    """What holds for every generation, whatever was learned: bounds, weights, what the training took."""
+def facts(config: Config, run: TrainingRun, ranking: Mapping[str, Any]) -> dict[str, Any]:
+    """What holds for every generation, whatever was learned: bounds, weights, what the training took. `ranking`: what
+    was learned of the weights."""
     options = config.training
+    placements = Blends(config.placements, lambda: ranking).now
     return {
         "window_days": options.window_days,
         "clipping": {
@@ -36,7 +39,7 @@ def facts(config: Config, run: TrainingRun) -> dict[str, Any]:
             "interactions of a browser": options.max_items_browser,
             "interactions of somebody signed in": options.max_items_signed_in,
         },
-        "weights": {name: dict(placement.weights) for name, placement in placements_of(config.placements).items()},
+        "weights": {name: dict(placement.weights) for name, placement in placements.items()},
         "seconds": dict(run.seconds),
         "memory_mb": peak_memory_mb(),
     }
@@ -57,8 +60,20 @@ def readable(card: Mapping[str, Any], status: str = "") -> str:
     said = {"id", "created", "learned", "items", "people", "interactions", "memory_mb"}
     for name in (*TITLES, *(name for name in card if name not in TITLES and name not in said)):
         if card.get(name) not in (None, "", {}, []):
-            lines += ["", *_part(TITLES.get(name, name.replace("_", " ")), card[name])]
+            told = {place: _ranking(part) for place, part in card[name].items()} if name == "ranking" else card[name]
+            lines += ["", *_part(TITLES.get(name, name.replace("_", " ")), told)]
     return "\n".join(lines)
+
+
+def _ranking(part: Mapping[str, Any]) -> str:
+    """What became of a placement's weights, in a line."""
+    told = f"{part['why']}; {part['people']} people"
+    if "gain" in part:
+        told += f", {part['gain']:+.4f} per person (± {part['error']:.4f})"
+    before = part["configured"]
+    moved = [f"{scorer} {_told(before[scorer])} → {_told(weight)}" for scorer, weight in part.get("weights", {}).items()
+             if weight != before[scorer]]  # fmt: skip
+    return f"{told}: {', '.join(moved)}" if moved else told
 
 
 def _part(title: str, value: object) -> Iterator[str]:

@@ -10,6 +10,7 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy.sparse import csr_matrix
 
+from app.learning.clicks import Click, ClicksBuilder
 from app.learning.shown import ShownBuilder
 from store.records import Floats, Ints, LoggedEvent, Mask, Purchase, Purpose
 
@@ -45,6 +46,8 @@ class Dataset:
     """People each item was shown to by one of our lists, and those who followed, [items, 2]."""
     each_person: bool = False
     """What someone wanted does not depend on what anybody else did."""
+    clicks: list[Click] = field(default_factory=list)
+    """What blend weights are learned from."""
 
     def __len__(self) -> int:
         return len(self.item)
@@ -111,11 +114,13 @@ class DatasetBuilder:
         sensitive: Mask | None = None,
         until: float = inf,
         clicks: bool = False,
+        clicks_per_person: int = 0,
     ) -> None:
         """`max_by_trust`: so many interactions of a person that are trusted up to this much (LoggedEvent.trust) count,
         the newest; whoever can make visitors up, can make up little with each. `sensitive`, [items]: left out, also
         where an earlier list let them be collected. What happened before `since` or after `until` is left out.
-        `clicks`: how often lists were followed is counted as well."""
+        `clicks`: how often lists were followed is counted as well. `clicks_per_person`: so many clicks in lists are
+        kept of a person, with what they were chosen among."""
         self._items = items
         self._sensitive = sensitive
         self._weights = weights
@@ -124,6 +129,8 @@ class DatasetBuilder:
         self._bound = max_items_per_person
         self._bounds = dict(max_by_trust or {})
         self._shown = ShownBuilder(items) if clicks else None
+        self._clicks = ClicksBuilder(clicks_per_person)
+        self._clicks_per_person = clicks_per_person
         self._people: dict[int, int] = {}
         self._visits: dict[int, int] = {}
         self._baskets: dict[tuple[int, int], int] = {}
@@ -141,6 +148,8 @@ class DatasetBuilder:
             return
         if self._shown is not None:
             self._shown.add(event)
+        if self._clicks_per_person and self._may_be_learned(event):
+            self._clicks.add(event)
         region = self._regions.setdefault(event.region, len(self._regions))
         if event.name == "purchase":
             self._region_of_order[event.person, at] = region
@@ -168,6 +177,11 @@ class DatasetBuilder:
             weight = self._weights.get("purchase", 1.0)
             self._rows.append((person, bought.item, bought.at, weight, True, -1, basket, region, bought.trust))
 
+    def _may_be_learned(self, event: LoggedEvent) -> bool:
+        """Nothing about a click on something sensitive, also where an earlier list let it be collected."""
+        sensitive = self._sensitive
+        return sensitive is None or not any(line.item < len(sensitive) and sensitive[line.item] for line in event.lines)
+
     def _shown_counts(self, among: Collection[int] | None) -> Floats:
         if self._shown is None:
             return np.zeros((0, 2), np.float32)
@@ -183,7 +197,8 @@ class DatasetBuilder:
         return [surrogate for surrogate, person in self._people.items() if person in some]
 
     def build(self, among: Collection[int] | None = None, *, each_person: bool = False) -> Dataset:
-        """The dataset; `among`: of these people only."""
+        """The dataset; `among`: of these people only. Clicks are of whoever has any row."""
+        people = self.people if among is None else [person for person in self.people if person in among]
         rows = np.array(
             self._rows,
             dtype=[("person", "i4"), ("item", "i4"), ("at", "i8"), ("weight", "f4"), ("bought", "?"), ("visit", "i4"),
@@ -205,7 +220,7 @@ class DatasetBuilder:
         surrogates = np.array(list(self._people), np.int64)
         return Dataset(
             items=self._items, people=len(self._people), regions=list(self._regions), surrogates=surrogates,
-            shown=self._shown_counts(among), each_person=each_person, **column,
+            shown=self._shown_counts(among), each_person=each_person, clicks=self._clicks.clicks(set(people)), **column,
         )  # fmt: skip
 
 

@@ -37,7 +37,7 @@ def hold_out(data: Dataset, share: float, most: int, seed: int) -> tuple[Dataset
     """
     if not most or not len(data):
         return data, []
-    rank = _chances(data.surrogates, seed)
+    rank = chances(data.surrogates, seed)
     began = _last_days(data)
     first = np.full(data.people, np.iinfo(np.int64).max)
     np.minimum.at(first, data.person, data.at)
@@ -69,11 +69,11 @@ def _cases(data: Dataset, late: Mask, people: Ints) -> list[Case]:
     return cases
 
 
-def _chances(surrogates: NDArray[np.int64], seed: int) -> NDArray[np.float64]:
+def chances(surrogates: NDArray[np.int64], seed: int) -> NDArray[np.float64]:
     """A number in 0..1 per person, the same in every training (splitmix64 of the surrogate)."""
     mixed = surrogates.astype(np.uint64) + np.uint64(seed & 0xFFFFFFFF)
     for shift, factor in zip((np.uint64(30), np.uint64(27)), _MIX, strict=True):
         mixed = (mixed ^ (mixed >> shift)) * factor
     mixed ^= mixed >> np.uint64(31)
-    chances: NDArray[np.float64] = mixed / np.float64(2**64)
-    return chances
+    drawn: NDArray[np.float64] = mixed / np.float64(2**64)
+    return drawn

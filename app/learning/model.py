@@ -48,6 +48,8 @@ class LearnedModel:
         self._retrieval = config.retrieval
         self._als = card.get("als", {})
         self._private = self._als.get("objective") == "private"
+        self.blends: Mapping[str, Mapping[str, Any]] = card.get("ranking", {})
+        """Placement -> what was learned of its weights (ranking_step.py)."""
         self.click_rates: Floats | None = arrays.get("click_rates")
         self.item_vectors: Floats | None = arrays.get("item_vectors")
         self.neighbours: csr_matrix | None = stored.matrix("neighbours") if stored else None

@@ -16,6 +16,7 @@ from app.learning.counted import LEAST_PEOPLE, people_in, popularity_of, release
 from app.learning.memory import Memory
 from app.learning.paired import neighbours_of, release_pairs
 from app.learning.private_vectors import release_vectors, vectors_of
+from app.learning.ranking_step import ranking_of, release_clicks
 from app.learning.release import BudgetSpent, Door
 
 if TYPE_CHECKING:
@@ -32,6 +33,8 @@ STEPS: list[tuple[str, Step]] = [
     ("neighbours", lambda draft: neighbours_of(draft, draft.memory)),
     ("item vectors", lambda draft: _release(draft, release_vectors, enough=True)),
     ("taste", lambda draft: vectors_of(draft, draft.memory)),
+    ("clicks", lambda draft: _release(draft, release_clicks, enough=True)),
+    ("ranking weights", lambda draft: ranking_of(draft, draft.memory)),
 ]
 """What is released and made, in order; every release is remembered before the next is asked for."""
 

@@ -84,7 +84,14 @@ def _builder(config: Config, sensitive: Mask, now: float, since: float | None = 
         max_by_trust={1: options.max_items_browser, 2: options.max_items_signed_in},
         sensitive=sensitive,
         clicks=config.privacy.learned == "exact",
+        clicks_per_person=_clicks_per_person(config),
     )
+
+
+def _clicks_per_person(config: Config) -> int:
+    """None are read where blend weights are not learned."""
+    wanted = config.ranking.learned and config.privacy.learned in ("exact", "dp")
+    return config.ranking.clicks_per_person if wanted else 0
 
 
 def _in_force(config: Config, people: PersonStore, now: float) -> dict[int, int]:

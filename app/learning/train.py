@@ -29,6 +29,7 @@ from app.learning.memory import RELEASED_FILE, Memory, ledger_lost, recall
 from app.learning.neighbours import Filter, item_neighbours
 from app.learning.pin import pin
 from app.learning.private import STEPS as PRIVATE_STEPS
+from app.learning.ranking_step import learn_ranking
 from app.learning.read import read_dataset, read_window, time_of
 from app.learning.regression import most_dense
 from app.learning.release import Door, open_door
@@ -128,12 +129,14 @@ def train(config: Config, config_path: Path, progress: Progress, by: str = "shel
 
 def _settle(draft: Draft, home: Path, plugins: Plugins, log: RunLog) -> None:
     generation = next_id(home, draft.now)
-    draft.card |= {"id": generation, "created": draft.now, **facts(draft.config, log.run)}
+    ranking = draft.card.get("ranking", {})
+    draft.card |= {"id": generation, "created": draft.now, **facts(draft.config, log.run, ranking)}
     door = draft.door
     if door is not None and door.mode == "exact":
         door.note(*draft.arrays)
     elif door is not None:
-        check_paid([*draft.arrays, *draft.files], door, draft.memory)
+        learned = ["ranking"] if any("weights" in part for part in ranking.values()) else []
+        check_paid([*draft.arrays, *draft.files, *learned], door, draft.memory)
     settle(draft, generation, home, draft.cases, plugins)
     if door is not None and not draft.card["refused"]:
         door.generation = generation
@@ -184,6 +187,7 @@ def steps_of(config: Config, dataset: Dataset) -> list[tuple[str, Callable[[Draf
             ("sessions", learn_sessions),
             ("click rates", learn_click_rates),
             ("item vectors", learn_vectors),
+            ("ranking weights", learn_ranking),
         ]
     return [*steps, ("segments", learn_segments)]
 

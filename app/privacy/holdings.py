@@ -24,7 +24,7 @@ from store.experiments import HOLDOUT
 from store.fields import FIELDS, PersonalField
 from store.holdings import rows_by
 from store.parts import read_parts
-from store.records import PURPOSE_NAMES, RESTRICTED, PersonRow, Purpose
+from store.records import PURPOSE_NAMES, RESTRICTED, LoggedEvent, PersonRow, Purpose
 from store.trace import read_trace
 
 if TYPE_CHECKING:
@@ -202,10 +202,19 @@ def _events(held: Held) -> list[Row]:
             ],
             "affinities": event.affinities, "value": event.value, "region": event.region,
             "placement": event.placement, "request": event.request, "visit": event.session, "trust": event.trust,
-            "counted_as": event.counted,
+            "counted_as": event.counted, "list_clicked_in": _shown(event),
         }}
         for seq, event in held.events
     ]  # fmt: skip
+
+
+def _shown(event: LoggedEvent) -> Row | None:
+    """What is kept of the list a click came from: place by place what each scorer said, -127..127."""
+    if event.shown is None:
+        return None
+    said = {scorer: [each - 256 if each > 127 else each for each in scores]
+            for scorer, scores in event.shown.scores.items()}  # fmt: skip
+    return {"place_clicked": event.shown.clicked, "scores": said}
 
 
 def _seen(held: Held) -> list[Row]:

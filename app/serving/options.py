@@ -56,6 +56,29 @@ class ServingOptions(msgspec.Struct, frozen=True):
     """Lists asked for in one request do not repeat each other's items."""
 
 
+class RankingOptions(msgspec.Struct, frozen=True):
+    """[ranking]: blend weights of placements, learned from what people clicked in their lists."""
+
+    learned: bool = True
+    """False: nothing of it is kept or learned, and every placement keeps the weights it is configured with."""
+    lists: Annotated[int, Meta(ge=0)] = 10_000
+    """Lists of which it is remembered, in memory, what each scorer said, until somebody clicks in them."""
+    minutes: Annotated[float, Meta(gt=0, le=1_440)] = 60.0
+    """For so long, at most."""
+    sampled: Annotated[float, Meta(gt=0, le=1)] = 1.0
+    """The part of all lists that is remembered: less where a list is gone from memory before its click comes."""
+    people_at_least: Annotated[int, Meta(ge=10)] = 200
+    """Of fewer who clicked in a placement's lists nothing is learned for it."""
+    clicks_per_person: Count = 4
+    """Of one person so many clicks count, drawn by lot; together as much as one click of anybody else."""
+    spread: Annotated[float, Meta(gt=0, le=10)] = 0.3
+    """How far a weight is expected to lie from the configured one, before any click says so; smaller keeps closer."""
+    range: Annotated[float, Meta(ge=1, le=100)] = 4.0
+    """A learned weight is at most so many times the configured one, and at least that part of it."""
+    held_out: Annotated[float, Meta(gt=0, lt=1)] = 0.25
+    """Of the people: weights are not learned from their clicks but judged by them."""
+
+
 class PlacementOptions(msgspec.Struct, frozen=True, kw_only=True):
     """[placements.NAME]: what one place of the shop shows. What is left out stays as it ships; a placement of a new
     name starts from `home`."""

@@ -18,12 +18,14 @@ from app.rules.engine import Rules, RuleSet
 from app.rules.index import Facts
 from app.rules.options import RulesOptions
 from app.serving.allowed import AllowedItems
+from app.serving.blends import Blends
 from app.serving.explanations import Explanations, Remembered, remembering
 from app.serving.options import ServingOptions
 from app.serving.placements import Placement, with_rules
 from app.serving.plugin_metrics import PluginCollector
 from app.serving.rank import Ranking, rank
 from app.serving.reasons import Reason, reasons_of
+from app.serving.shown_lists import ShownLists
 from app.serving.token import Tokens
 from app.serving.trials import Trial, Trials
 from plugins.calls import PluginFailed
@@ -101,12 +103,15 @@ class Recommender:
     def __init__(
         self, *, catalogue: Catalogue, plugins: Plugins, model: Callable[[], Model], tokens: Tokens,
         options: ServingOptions, placements: Mapping[str, Placement], metrics: Metrics,
-        trials: Trials | None = None, rules: Rules | None = None,
+        trials: Trials | None = None, rules: Rules | None = None, blends: Blends | None = None,
+        shown: ShownLists | None = None,
     ) -> None:  # fmt: skip
         self.catalogue = catalogue
         self.plugins = plugins
         self.options = options
-        self.placements = dict(placements)
+        self._placements = dict(placements)
+        self._blends = blends
+        self.shown = shown
         self.explanations = Explanations(options.explanations, options.explain_minutes * 60)
         self.allowed = AllowedItems(catalogue, options.filters)
         self.tokens = tokens
@@ -117,6 +122,11 @@ class Recommender:
         metrics.registry.register(PluginCollector(plugins))
         answered = metrics.counter("lists", "Lists answered, by strategy.", ["strategy"])
         self._answered = {name: answered.labels(name) for name in ("personalized", "contextual", "popular", "fallback")}
+
+    @property
+    def placements(self) -> Mapping[str, Placement]:
+        """Every placement as it serves: with the weights laid over it that the serving generation has learned."""
+        return self._placements if self._blends is None else self._blends.now
 
     def shelves(
         self,
@@ -219,6 +229,8 @@ class Recommender:
         if not dry_run:
             self._answered[strategy].inc()
             self.explanations.add(made)
+            if self.shown is not None and (trial is None or not trial.arm.changes_lists):
+                self.shown.add(request_id, ranking, placement.weights, context.visitor.purposes, context.now)
             self.plugins.served(context, ranking.items)
             self.rules.answered(context.rules, ranking.items)
         arm, version = trial.label if trial else "", context.rules.version
