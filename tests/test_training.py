@@ -9,6 +9,8 @@ import pytest
 
 from app.config import Config, parse_config
 from app.jobs import SOON, first_training_in, train_on_schedule, watch_generations
+from app.learning.card import readable
+from app.learning.runs import runs
 from app.learning.train import NothingToLearn, only_trainer, train
 from app.node import open_node
 from store.generation import current, generations, load_generation
@@ -45,6 +47,19 @@ async def test_a_training_publishes_what_it_learned(tmp_path: Path) -> None:
         assert popularity[:6].tolist() == [6, 6, 6, 6, 6, 0]
         assert node.model.neighbours is not None
         assert node.model.session_scores(np.array([0], np.int32), 5)[0].size
+
+
+async def test_vectors_that_say_nothing_are_left_out_and_it_is_said(tmp_path: Path) -> None:
+    async with shop(tmp_path, training={**SMALL, "regularization": 50.0}) as node:
+        for number in range(30):
+            await clicks(node, f"shopper {number}", f"S{number % 4}", f"S{number % 3 + 4}", buys=f"S{number % 5}")
+        card = await trained(node)
+        assert "regularization = 50 shrank them away" in card["vectors_left_out"]
+        assert "of 30 people left nothing of the item vectors" in readable(card)
+        assert "shrank them away" in runs(node.folder / "generations")[0].sentence()
+        assert node.generations.take_over()
+        assert node.model.item_vectors is None
+        assert node.model.popularity("") is not None
 
 
 async def test_only_who_agrees_now_is_learned_from(tmp_path: Path) -> None:

@@ -51,9 +51,6 @@ learned = "exact"
 choose_by = 0   # how to learn is measured by `personalize quality`
 every_hours = 0
 iterations = 4
-# What ships is chosen on a shop of 4,000 products and grows with the catalogue: with 100,000, and 26 of them a visitor,
-# it would leave nothing of any vector, and no graph worth the name to search.
-regularization = 0.0003
 [ingest]
 batches_per_minute = 100_000_000
 [placements.home]
@@ -171,6 +168,8 @@ def _learn(folder: Path, size: Size, now: float, learned_by: str, said: Said) ->
     for name, step in steps_of(config, people):
         said(f"learning from {people.people:,} visitors: {name}")
         step(draft)
+    if "item_vectors" not in draft.arrays:
+        raise RuntimeError(f"the world cannot be searched: {draft.card['vectors_left_out']}")
     draft.card |= {"id": learned_by, "items": catalogue.size, "people": people.people}
     home = folder / "generations"
     shutil.rmtree(home, ignore_errors=True)

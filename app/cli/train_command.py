@@ -39,3 +39,5 @@ def _train(ctx: click.Context, config: Config, quiet: bool, by: str) -> None:
         if card["privacy"].get("why"):
             learned += f"; {card['privacy']['why']}"
     click.echo(f"published generation {card['id']}: {card['items']} items, {learned}")
+    if card.get("vectors_left_out"):
+        click.echo(f"left out: {card['vectors_left_out']}")

@@ -202,8 +202,10 @@ class TrainingOptions(msgspec.Struct, frozen=True):
     """After so long an interaction counts half where tastes are learned (docs/decisions/ranking-weights.md)."""
     dimensions: Annotated[int, Meta(ge=4, le=256)] = 64
     iterations: Annotated[int, Meta(ge=1, le=100)] = 8
-    regularization: Annotated[float, Meta(gt=0)] = 0.007
-    unobserved_weight: Annotated[float, Meta(gt=0)] = 0.05
+    regularization: Annotated[float, Meta(ge=0.05, le=50)] = 1.0
+    """Of item vectors, in variances of what chance would put into them in a shop this large and this dense."""
+    unobserved_weight: Annotated[float, Meta(ge=0.2, le=1000)] = 15.0
+    """What all that a person did not touch weighs beside what they did (docs/decisions/item-vector-scale.md)."""
     neighbours_per_item: Positive = 100
     choose_by: Annotated[int, Meta(ge=0)] = 2_000
     """With `learned = "exact"`, how neighbours and item vectors are learned is chosen by what the last interactions of

@@ -13,6 +13,7 @@ from app.serving.blends import Blends
 TITLES = {
     "refused": "Kept aside",
     "left_out": "Left out",
+    "vectors_left_out": "Item vectors left out",
     "privacy": "Privacy",
     "clipping": "What one person can contribute",
     "audit": "What an audit of the releases proved to be spent at least (epsilon)",

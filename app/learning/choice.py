@@ -18,7 +18,7 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy.sparse import csr_matrix
 
-from app.learning.als import solve_rows, train_item_vectors
+from app.learning.als import Objective, solve_rows, train_item_vectors
 from app.learning.lists import Figures, Scores, blended, by_neighbours, by_vectors, recall_and_ndcg
 from app.learning.neighbours import Filter, by_source, company, first_of_each, item_degrees, item_neighbours
 from app.learning.regression import regression_neighbours
@@ -36,8 +36,8 @@ PERSONS, SOURCES, TARGETS = (1.0, 0.75, 0.5), (0.5, 0.7, 0.85, 1.0), (0.0, 0.2, 
 RIDGES = (100.0, 300.0, 1000.0)
 ONE_RIDGE_FROM = 6_000
 """Items from which on the inverse is made for the middle ridge only: it takes the cube of the items."""
-TASTES = ((0.001, 0.02), (0.003, 0.005), (0.003, 0.02), (0.01, 0.02), (0.01, 0.2), (0.03, 0.1))
-"""Regularisation and weight of the unobserved."""
+TASTES = ((0.4, 4.0), (0.4, 20.0), (1.2, 4.0), (1.2, 60.0), (2.0, 10.0), (2.5, 30.0))
+"""Regularisation and weight of the unobserved (app/learning/als.py, Objective.of)."""
 TRIAL_DIMENSIONS, TRIAL_ITERATIONS, BLEND_ITERATIONS = 32, 4, 8
 PARTS = (0.0, 0.1, 0.2, 0.4, 0.8, 1.6)
 
@@ -46,19 +46,22 @@ PARTS = (0.0, 0.1, 0.2, 0.4, 0.8, 1.6)
 class Taste:
     """How item vectors are learned."""
 
-    regularization: float = 0.007
-    unobserved_weight: float = 0.05
+    regularization: float = 1.0
+    unobserved_weight: float = 15.0
+
+    def objective(self, values: csr_matrix) -> Objective:
+        return Objective.of(values, self.regularization, self.unobserved_weight)
 
     def item_vectors(self, values: csr_matrix, dimensions: int, iterations: int, seed: int) -> Floats:
         """[items, dimensions]"""
         return train_item_vectors(
-            values, dimensions=dimensions, iterations=iterations, regularization=self.regularization,
-            unobserved_weight=self.unobserved_weight, seed=seed,
+            values, self.objective(values), dimensions=dimensions, iterations=iterations, seed=seed
         )  # fmt: skip
 
-    def people(self, values: csr_matrix, vectors: Floats) -> Floats:
-        """The vectors [people, dimensions] of histories, as the server solves them when it reads a visitor."""
-        return solve_rows(values, vectors, regularization=self.regularization, unobserved_weight=self.unobserved_weight)
+    def people(self, histories: csr_matrix, vectors: Floats, values: csr_matrix) -> Floats:
+        """The vectors [people, dimensions] of histories, as the server solves them when it reads a visitor; the item
+        vectors were learned from `values`."""
+        return solve_rows(histories, vectors, self.objective(values).people)
 
 
 @dataclass(frozen=True)
@@ -159,7 +162,7 @@ def choose(
     neighbours = by_neighbours(data.histories, matrix)
     taste = _choose_taste(data, start.taste, min(dimensions, TRIAL_DIMENSIONS), seed, said)
     learned = taste.item_vectors(data.values, dimensions, BLEND_ITERATIONS, seed)
-    vectors = by_vectors(taste.people(data.history_values, learned), learned)
+    vectors = by_vectors(taste.people(data.history_values, learned, data.values), learned)
     own = _figures(vectors, data)
     weighed = {0.0: figures}
     for share in PARTS[1:]:
@@ -250,7 +253,7 @@ def _choose_taste(data: Slice, start: Taste, dimensions: int, seed: int, said: C
     known: dict[Taste, Figures] = {}
     for taste in dict.fromkeys((start, *(Taste(*pair) for pair in TASTES))):
         vectors = taste.item_vectors(data.values, dimensions, TRIAL_ITERATIONS, seed)
-        known[taste] = _figures(by_vectors(taste.people(data.history_values, vectors), vectors), data)
+        known[taste] = _figures(by_vectors(taste.people(data.history_values, vectors, data.values), vectors), data)
     chosen = better(known, start)
     said(f"vectors {chosen}: {_mean(known[chosen])} (as it ships: {_mean(known[start])})")
     return chosen

@@ -141,7 +141,8 @@ class LearnedModel:
             return None
         if self._private:
             return solved_alone(self.item_vectors, items, weights, self._gram)
-        unobserved = self._als["unobserved_weight"] * int(self._als["catalogue"])
+        # Generations of before counted the unobserved by the size of the catalogue.
+        unobserved = self._als.get("unobserved", self._als["unobserved_weight"] * int(self._als["catalogue"]))
         return loops.folded(self.item_vectors, items, weights, self._gram, self._als["regularization"], unobserved)
 
     def session_scores(self, viewed: Ints, limit: int) -> tuple[Ints, Floats]:

@@ -44,7 +44,7 @@ class TrainingRun(msgspec.Struct, kw_only=True):
     ended: float = 0.0
     generation: str = ""
     said: str = ""
-    """Why it was refused or failed."""
+    """Why it was refused or failed, or what of it was left out."""
     seconds: dict[str, float] = {}
     """Step -> how long it took."""
     memory_mb: float = 0.0
@@ -55,7 +55,7 @@ class TrainingRun(msgspec.Struct, kw_only=True):
         began = f"{datetime.fromtimestamp(self.began, UTC):%Y-%m-%d %H:%M} UTC"
         told = {
             "running": f"at {self.step!r}, {self.done:.0%} done",
-            "published": f"published {self.generation}",
+            "published": f"published {self.generation}{f'; left out: {self.said}' if self.said else ''}",
             "refused": f"{self.generation} kept aside: {self.said}",
             "failed": f"failed{f' at {self.step!r}' if self.step else ''}: {self.said}",
             "died": f"died at {self.step!r}: killed, or out of memory",

@@ -123,7 +123,8 @@ def train(config: Config, config_path: Path, progress: Progress, by: str = "shel
                 timed.run(name, lambda step=step: step(draft), [*left, "judging"])  # type: ignore[misc]
             timed.run("judging", lambda: _settle(draft, home, plugins, log), [])
         reason = draft.card["refused"]
-        log.end("refused" if reason else "published", draft.card["id"], reason)
+        said = reason or draft.card.get("vectors_left_out", "")
+        log.end("refused" if reason else "published", draft.card["id"], said)
     return draft.card
 
 
@@ -273,21 +274,26 @@ def learn_click_rates(draft: Draft) -> None:
 
 
 def learn_vectors(draft: Draft) -> None:
-    options = draft.config.training
+    options, taste = draft.config.training, draft.choice.taste
+    values = draft.dataset.interactions(draft.now, options.half_life_days)
+    objective = taste.objective(values)
     vectors = als.train_item_vectors(
-        draft.dataset.interactions(draft.now, options.half_life_days),
-        dimensions=options.dimensions,
-        iterations=options.iterations,
-        regularization=draft.choice.taste.regularization,
-        unobserved_weight=draft.choice.taste.unobserved_weight,
-        seed=options.seed,
+        values, objective, dimensions=options.dimensions, iterations=options.iterations, seed=options.seed
     )
-    draft.arrays["item_vectors"] = vectors
     draft.card["als"] = {
-        "regularization": draft.choice.taste.regularization,
-        "unobserved_weight": draft.choice.taste.unobserved_weight,
+        "regularization": objective.people.ridge,
+        "unobserved_weight": objective.people.everywhere,
+        "unobserved": objective.people.unobserved,
         "catalogue": len(vectors),
     }
+    if als.say_nothing(values, vectors, objective):
+        draft.card["vectors_left_out"] = (
+            f"{values.nnz} interactions of {values.shape[0]} people left nothing of the item vectors"
+            f" ([training] regularization = {taste.regularization:g} shrank them away); what is popular and what goes"
+            " together serves without them"
+        )
+        return
+    draft.arrays["item_vectors"] = vectors
     index(draft, "taste", vectors, np.flatnonzero(np.any(vectors != 0, axis=1)))
 
 

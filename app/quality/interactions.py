@@ -85,7 +85,7 @@ def learn(
     vectors = choice.taste.item_vectors(train, options.dimensions, ITERATIONS, options.seed)
     tell(f"item vectors learned, {vectors.shape[1]} dimensions")
     popularity = np.bincount(train.indices, minlength=train.shape[1]).astype(np.float32)
-    return Learned(choice, neighbours, vectors, choice.taste.people(train, vectors), popularity)
+    return Learned(choice, neighbours, vectors, choice.taste.people(train, vectors, train), popularity)
 
 
 def measure(data: Interactions, learned: Learned, name: str, floors: Floors) -> list[Measure]:

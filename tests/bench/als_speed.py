@@ -26,7 +26,7 @@ from tempfile import TemporaryDirectory
 import numpy as np
 from scipy.sparse import csr_matrix, save_npz
 
-from app.learning.als import nearer
+from app.learning.als import Half, nearer
 
 PEOPLE, ITEMS, ENTRIES, DIMENSIONS = 53_000, 10_000, 6_000_000, 64
 WEIGHT, RIDGE, ITERATIONS = 20.0, 10.0, 8
@@ -101,12 +101,11 @@ def ours(table: csr_matrix, threads: int) -> Iterator[Took]:
     by_item = csr_matrix(by_person.T)
     items = np.random.default_rng(1).normal(0, 0.1 / 8, (ITEMS, DIMENSIONS)).astype(np.float32)
     people = np.zeros((PEOPLE, DIMENSIONS), np.float32)
-    # A ridge that is the same for every row, whatever it holds.
-    ridge, unobserved = 1e-9, RIDGE / 1e-9
+    half = Half(1.0, 1e-9, RIDGE / 1e-9)  # a ridge that is the same for every row, whatever it holds
     while True:
         began, used = time.time(), time.process_time()
-        people = nearer(by_person, items, people, everywhere=1.0, ridge=ridge, unobserved=unobserved, threads=threads)
-        items = nearer(by_item, people, items, everywhere=1.0, ridge=ridge, unobserved=unobserved, threads=threads)
+        people = nearer(by_person, items, people, half, threads)
+        items = nearer(by_item, people, items, half, threads)
         wall, cpu = time.time() - began, time.process_time() - used
         yield Took(wall, cpu, loss(table, people, items))
 
