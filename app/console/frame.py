@@ -7,7 +7,6 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Final
 
-import jinja2
 from starlette.requests import Request
 from starlette.responses import HTMLResponse, Response
 
@@ -17,6 +16,7 @@ from app.console.asked import Asked, Notice, Page
 from app.console.screens import BY_NAME, seen_by
 from app.problem import Problem
 from app.storefront.assets import Assets
+from app.templates import templates_in
 
 if TYPE_CHECKING:
     from app.node import Node
@@ -42,14 +42,7 @@ class Frame:
 
     def __init__(self, node: Node, assets: Assets) -> None:
         self._node = node
-        self._environment = jinja2.Environment(
-            loader=jinja2.FileSystemLoader(TEMPLATES),
-            autoescape=True,
-            undefined=jinja2.StrictUndefined,
-            auto_reload=False,
-            trim_blocks=True,
-            lstrip_blocks=True,
-        )
+        self._environment = templates_in(TEMPLATES)
         self._environment.filters.update(words.FILTERS)
         self._environment.globals.update(
             shop=node.config.shop.name, asset=assets.url, once=lambda: secrets.token_urlsafe(12), themes=THEMES,

@@ -17,7 +17,7 @@ from app.merchandising.check import problems_of
 from app.merchandising.diff import diff
 from app.merchandising.wire import PreviewAnswer, PreviewOnWire, RuleTold
 from app.problem import FieldError, Problem
-from app.routes.rules import as_problems
+from app.routes.rule_answers import as_problems
 from app.rules.compiled import NotARule
 from app.rules.model import Rule
 from app.rules.schedule import moment

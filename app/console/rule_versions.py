@@ -12,7 +12,7 @@ from app.merchandising.analysis import Conflict, Starving
 from app.merchandising.book import name_of, number_of
 from app.merchandising.diff import Diff, diff
 from app.problem import Problem
-from app.routes.rules import as_problems
+from app.routes.rule_answers import as_problems
 
 VERSIONS = f"{RULES}/versions"
 

@@ -12,7 +12,7 @@ from app.merchandising.exchange import NotToml, from_toml, to_toml
 from app.merchandising.wire import RulesAnswer
 from app.problem import Problem
 from app.routes.numbers import whole
-from app.routes.rules import as_problems
+from app.routes.rule_answers import as_problems
 from app.rules.model import Rule
 
 RULES = "/console/rules"

@@ -1,9 +1,7 @@
-"""/v1/rules: marketers write rules as a draft, look at what they would do, publish them, and take them back."""
+"""/v1/rules: marketers write rules as a draft and look at what they would do, before anybody is shown anything."""
 
 from __future__ import annotations
 
-from collections.abc import Iterator
-from contextlib import contextmanager
 from typing import TYPE_CHECKING
 
 import msgspec
@@ -11,20 +9,11 @@ from starlette.requests import Request
 from starlette.responses import Response
 from starlette.routing import Route
 
-from app.admin.sessions import Session
-from app.merchandising.analysis import Analysis
 from app.merchandising.book import (
     NoSuchRule,
-    NotRules,
-    RuleChanged,
-    RuleTaken,
-    Unreadable,
     etag_of,
     name_of,
-    number_of,
-    readable,
 )
-from app.merchandising.diff import Diff, diff
 from app.merchandising.exchange import NotToml, from_toml, to_toml
 from app.merchandising.personas import NOBODY, PersonaOnWire
 from app.merchandising.preview import Previewer
@@ -33,43 +22,31 @@ from app.merchandising.wire import (
     ImportedAnswer,
     PreviewAnswer,
     PreviewOnWire,
-    Published,
-    PublishOnWire,
-    RollbackOnWire,
     RuleOnWire,
     RulesAnswer,
     RuleTold,
-    VersionAnswer,
-    VersionsAnswer,
-    VersionTold,
 )
 from app.problem import FieldError, Problem, read_json
 from app.routes.admin import require
 from app.routes.answers import json_response
 from app.routes.body import JSON, read_media
 from app.routes.conditional import TOLD as IF_MATCH
-from app.routes.conditional import changed_since, if_match
+from app.routes.conditional import if_match
 from app.routes.idempotency import TOLD as ONCE
 from app.routes.idempotency import Once
-from app.routes.numbers import whole
 from app.routes.openapi import Operation
+from app.routes.rule_answers import NO_STORE, WRITES, as_problems, revision_of
 from app.rules.model import read_rules
 from app.rules.schedule import moment
 from app.search.search import Searcher
 from app.serving.recommend import UnknownPlacement
-from store.rules import RuleVersion
 
 if TYPE_CHECKING:
     from app.node import Node
 
-NO_STORE = {"cache-control": "private, no-store"}
 TOML = "application/toml"
-SHOWN_AT_MOST = 200
-WRITES = (400, 401, 403, 413, 415)
 _read_rule = msgspec.json.Decoder(RuleOnWire).decode
 _read_preview = msgspec.json.Decoder(PreviewOnWire).decode
-_read_publish = msgspec.json.Decoder(PublishOnWire).decode
-_read_rollback = msgspec.json.Decoder(RollbackOnWire).decode
 
 OPERATIONS = [
     Operation("get", "/v1/rules", "The draft: every rule with its state, conflicts, warnings", answer=RulesAnswer,
@@ -84,22 +61,11 @@ OPERATIONS = [
               headers=IF_MATCH, problems=(401, 403, 404, 409, 412, 428)),
     Operation("post", "/v1/rules:preview", "A list before and after, for a persona", PreviewOnWire, PreviewAnswer,
               key="marketer", problems=(*WRITES, 404, 409)),
-    Operation("post", "/v1/rules:publish", "The draft is in force with the next request", PublishOnWire, Published,
-              key="marketer", headers=IF_MATCH | ONCE, problems=(*WRITES, 409, 412, 422, 428)),
-    Operation("post", "/v1/rules:rollback", "Back to an old version, as a new one", RollbackOnWire, Published,
-              key="marketer", headers=IF_MATCH | ONCE, problems=(*WRITES, 404, 409, 412, 422, 428)),
     Operation("post", "/v1/rules:discard", "Begin the draft anew with what is in force", answer=ImportedAnswer,
               key="marketer", headers=IF_MATCH, problems=(401, 403, 409, 412, 428)),
     Operation("get", "/v1/rules:export", "The draft as TOML", media=TOML, key="marketer", problems=(401, 403, 409)),
     Operation("post", "/v1/rules:import", "Replace the draft by a TOML file", answer=ImportedAnswer, key="marketer",
               headers=IF_MATCH, problems=(*WRITES, 409, 412, 428)),
-    Operation("get", "/v1/rules/versions", "What was published", answer=VersionsAnswer, key="marketer",
-              problems=(401, 403)),
-    Operation("get", "/v1/rules/versions/{version}", "One version with its rules", answer=VersionAnswer,
-              key="marketer", problems=(401, 403, 404, 409)),
-    Operation("get", "/v1/rules/versions/{version}/diff", "What changed from another version to this one",
-              answer=Diff, key="marketer", problems=(401, 403, 404, 409),
-              query={"against": "Version to compare with: r41, draft or published; the one before if left out"}),
 ]  # fmt: skip
 
 
@@ -109,14 +75,9 @@ def routes(node: Node) -> list[Route]:
         Route("/v1/rules", desk.all, methods=["GET"]),
         Route("/v1/rules", desk.create, methods=["POST"]),
         Route("/v1/rules:preview", desk.preview, methods=["POST"]),
-        Route("/v1/rules:publish", desk.publish, methods=["POST"]),
-        Route("/v1/rules:rollback", desk.roll_back, methods=["POST"]),
         Route("/v1/rules:discard", desk.discard, methods=["POST"]),
         Route("/v1/rules:export", desk.export, methods=["GET"]),
         Route("/v1/rules:import", desk.take_in, methods=["POST"]),
-        Route("/v1/rules/versions", desk.versions, methods=["GET"]),
-        Route("/v1/rules/versions/{version}", desk.version, methods=["GET"]),
-        Route("/v1/rules/versions/{version}/diff", desk.diff, methods=["GET"]),
         Route("/v1/rules/{id}", desk.get, methods=["GET"]),
         Route("/v1/rules/{id}", desk.put, methods=["PUT"]),
         Route("/v1/rules/{id}", desk.delete, methods=["DELETE"]),
@@ -185,7 +146,7 @@ class Desk:
     async def discard(self, request: Request) -> Response:
         session = require(request, "marketer")
         with as_problems():
-            draft = await self._book.discard(_revision(request), author=session.name, now=self._staff.now())
+            draft = await self._book.discard(revision_of(request), author=session.name, now=self._staff.now())
         await self._staff.note(session.name, "rules draft discarded", name_of(draft.based_on))
         etag = etag_of(draft.revision)
         return json_response(ImportedAnswer(etag, len(read_rules(draft.body))), headers=NO_STORE | {"etag": etag})
@@ -202,7 +163,7 @@ class Desk:
 
     async def take_in(self, request: Request) -> Response:
         session = require(request, "marketer")
-        revision, body = _revision(request), await self._body(request, TOML)
+        revision, body = revision_of(request), await self._body(request, TOML)
         try:
             rules = from_toml(body.decode())
         except NotToml as error:
@@ -214,55 +175,6 @@ class Desk:
         await self._staff.note(session.name, "rules imported", f"{len(rules)} rules")
         etag = etag_of(draft.revision)
         return json_response(ImportedAnswer(etag, len(rules)), headers=NO_STORE | {"etag": etag})
-
-    # ---- what is in force
-
-    async def publish(self, request: Request) -> Response:
-        session = require(request, "marketer")
-        revision, body = _revision(request), await self._body(request)
-
-        async def work() -> Response:
-            told = read_json(_read_publish, body) if body.strip() else PublishOnWire()
-            with as_problems():
-                made = await self._book.publish(revision, author=session.name, now=self._staff.now(), note=told.note)
-            return await self._published(session, "rules published", made)
-
-        return await self._once.answer(request, session.name, body, work)
-
-    async def roll_back(self, request: Request) -> Response:
-        session = require(request, "marketer")
-        revision, body = _revision(request), await self._body(request)
-
-        async def work() -> Response:
-            told = read_json(_read_rollback, body)
-            with as_problems():
-                made, kept = await self._book.roll_back(
-                    number_of(told.to), revision, author=session.name, now=self._staff.now()
-                )
-            return await self._published(session, f"rules rolled back to {told.to}", made, kept)
-
-        return await self._once.answer(request, session.name, body, work)
-
-    async def versions(self, request: Request) -> Response:
-        require(request, "marketer")
-        found = await self._book.store.versions(SHOWN_AT_MOST)
-        return json_response(VersionsAnswer([_version_told(each) for each in found]), headers=NO_STORE)
-
-    async def version(self, request: Request) -> Response:
-        require(request, "marketer")
-        with as_problems():
-            found = await self._book.version(number_of(request.path_params["version"]))
-            return json_response(
-                VersionAnswer(_version_told(found), readable(found.body, found.number)), headers=NO_STORE
-            )
-
-    async def diff(self, request: Request) -> Response:
-        require(request, "marketer")
-        name = request.path_params["version"]
-        with as_problems():
-            before = request.query_params.get("against", "") or await self._before(name)
-            first, second = await self._book.rules_of(before), await self._book.rules_of(name)
-            return json_response(diff(first, second, (before, name)), headers=NO_STORE)
 
     # ---- looking
 
@@ -292,15 +204,6 @@ class Desk:
                 return persona
         raise Problem(404, "No such persona", f"there is no persona '{told.persona}'; GET /v1/personas lists them")
 
-    async def _before(self, name: str) -> str:
-        """What a version is compared with where nobody says."""
-        if name in ("draft", "published", "none"):
-            return "published"
-        older = [
-            each.number for each in await self._book.store.versions(SHOWN_AT_MOST) if each.number < number_of(name)
-        ]
-        return name_of(older[0]) if older else "none"
-
     # ---- how
 
     async def _body(self, request: Request, media: str = JSON) -> bytes:
@@ -312,42 +215,3 @@ class Desk:
         if found is None:
             raise NoSuchRule(f"there is no rule '{rule_id[:64]}' in the draft")
         return json_response(found, status, NO_STORE | {"etag": found.etag} | (headers or {}))
-
-    async def _published(self, session: Session, action: str, made: RuleVersion, kept: bool = False) -> Response:
-        await self._staff.note(session.name, action, name_of(made.number))
-        look: Analysis = await self._reporter.look(read_rules(made.body))
-        etag = etag_of((await self._book.store.draft()).revision)
-        answer = Published(name_of(made.number), etag, kept, look.conflicts, look.starving)
-        return json_response(answer, headers=NO_STORE | {"etag": etag})
-
-
-@contextmanager
-def as_problems() -> Iterator[None]:
-    """What the book refuses, as what a client is told."""
-    try:
-        yield
-    except RuleChanged as changed:
-        raise changed_since(changed.etag) from None
-    except NoSuchRule as missing:
-        raise Problem(404, "No such rule or version", str(missing)) from None
-    except RuleTaken as taken:
-        raise Problem(409, "The id is taken", str(taken)) from None
-    except Unreadable as damaged:
-        raise Problem(409, "Damaged", str(damaged)) from None
-    except NotRules as wrong:
-        first = wrong.problems[0]
-        raise Problem(400, "Not a valid rule", first.detail, errors=wrong.problems) from None
-
-
-def _revision(request: Request) -> int:
-    """The draft's revision that the request has read. Raises Problem 428, 412."""
-    told = whole(if_match(request).strip('"').removeprefix("d"))
-    if told is None:
-        raise changed_since("")
-    return told
-
-
-def _version_told(version: RuleVersion) -> VersionTold:
-    return VersionTold(
-        name_of(version.number), version.author, version.at, version.note, name_of(version.copy_of), version.rules
-    )

@@ -7,7 +7,6 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Final
 
-import jinja2
 import msgspec
 from markupsafe import Markup
 
@@ -15,6 +14,7 @@ import web
 from app.demo.storefront_words import CATEGORY_LINES
 from app.storefront.assets import Assets
 from app.storefront.cards import LOCALE
+from app.templates import templates_in
 
 TEMPLATES: Final = Path(web.__file__).parent / "demo" / "templates"
 REGIONS: Final = {
@@ -80,14 +80,7 @@ class Templates:
     """The demo shop's templates with what is the same on every page."""
 
     def __init__(self, shop: str, assets: Assets, categories: Sequence[str], personas: Sequence[Persona]) -> None:
-        self._environment = jinja2.Environment(
-            loader=jinja2.FileSystemLoader(TEMPLATES),
-            autoescape=True,
-            undefined=jinja2.StrictUndefined,
-            auto_reload=False,
-            trim_blocks=True,
-            lstrip_blocks=True,
-        )
+        self._environment = templates_in(TEMPLATES)
         self._environment.globals.update(
             shop=shop,
             lines=CATEGORY_LINES,
