@@ -20,11 +20,11 @@ class Plugin:
 
     @hookimpl
     def retrieve(self, context: Context, limit: int) -> Ints | None:
-        bringing = [pin for pin in context.rules.pins if pin.brings]
-        if not bringing:
+        pins = context.rules.pins
+        wanted = [pins.brought] if len(pins.brought) else []
+        wanted += [_best_few(pin, context) for pin in pins.by_expression if pin.brings]
+        if not wanted:
             return None
-        wanted = [np.array([pin.item for pin in bringing if pin.item >= 0], np.int32)]
-        wanted += [_best_few(pin, context) for pin in bringing if pin.mask is not None]
         return context.board.distinct(np.concatenate(wanted), context.catalogue.size)[:limit]
 
     @hookimpl
@@ -33,11 +33,12 @@ class Plugin:
         if not rules.pins or not len(ranked):
             return None
         rules.placed.clear()
-        where = ranked.positions(np.array([max(pin.item, 0) for pin in rules.pins], np.int32)).tolist()
+        where = ranked.positions(rules.pins.items).tolist()
+        by_id = [(pin, at) for pin, at in zip(rules.pins.by_id, where, strict=True) if at >= 0]
         slots: dict[int, int] = {}
         used: set[int] = set()
-        for pin, at in zip(rules.pins, where, strict=True):
-            place = _best_place(pin, ranked, used) if pin.mask is not None else (at if pin.item >= 0 else -1)
+        for pin, at in (*by_id, *((pin, -1) for pin in rules.pins.by_expression)):
+            place = _best_place(pin, ranked, used) if pin.mask is not None else at
             if place < 0 or place in used:
                 continue
             slot = pin.slot

@@ -10,6 +10,7 @@ from __future__ import annotations
 
 from collections.abc import Hashable
 from dataclasses import dataclass, field
+from functools import cached_property
 from typing import NamedTuple
 
 import numpy as np
@@ -51,6 +52,35 @@ class Pin(NamedTuple):
     item_id: str = ""
 
 
+class Pins(tuple[Pin, ...]):
+    """Every slot that is asked for, by id first, then by attribute; within each the higher priority first.
+
+    What is asked of all of them at once is worked out once for all requests of which the same pins hold.
+    """
+
+    @cached_property
+    def by_id(self) -> tuple[Pin, ...]:
+        """Those by id, of items that the catalogue knows."""
+        return tuple(pin for pin in self if pin.item >= 0)
+
+    @cached_property
+    def items(self) -> Ints:
+        """The item of each of `by_id`."""
+        return np.array([pin.item for pin in self.by_id], np.int32)
+
+    @cached_property
+    def brought(self) -> Ints:
+        """The items by id that are brought in."""
+        return np.array([pin.item for pin in self.by_id if pin.brings], np.int32)
+
+    @cached_property
+    def by_expression(self) -> tuple[Pin, ...]:
+        return tuple(pin for pin in self if pin.mask is not None)
+
+
+NO_PINS = Pins()
+
+
 class Placed(NamedTuple):
     """Where a pin put an item."""
 
@@ -73,8 +103,7 @@ class Ruling:
     """What further boosts add up to, by item, [catalogue.size]; None where there are no more."""
     brought: tuple[Boost, ...] = ()
     """Those of the further ones that propose what they name."""
-    pins: tuple[Pin, ...] = ()
-    """By id first, then by attribute; within each the higher priority first."""
+    pins: Pins = NO_PINS
     selected: int = 0
     """The rules that hold, a bit for each place in the version."""
     token: Hashable = None
@@ -88,9 +117,14 @@ class Ruling:
         """What the boosts add up to for these items, within -1..1; None where no rule boosts anything."""
         if not self.boosts:
             return None if self.boosted is None else self.boosted.take(items)
-        total = np.zeros(len(items), np.float32) if self.boosted is None else self.boosted.take(items)
-        for boost in self.boosts:
-            total += boost.mask.take(items) * np.float32(boost.strength)
+        at = items.astype(np.intp)  # once, and not in every take
+        named = np.empty((len(self.boosts), len(items)), np.bool_)
+        for place, boost in enumerate(self.boosts):
+            boost.mask.take(at, out=named[place], mode="clip")
+        strengths = np.array([boost.strength for boost in self.boosts], np.float32)
+        total: Floats = strengths @ named.astype(np.float32)
+        if self.boosted is not None:
+            total += self.boosted.take(at)
         return np.minimum(np.maximum(total, -1, out=total), 1, out=total)
 
     def held(self) -> frozenset[int]:

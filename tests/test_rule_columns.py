@@ -45,6 +45,8 @@ def test_columns_that_follow_the_catalogue_are_those_made_anew(changes: list[tup
             assert np.array_equal(columns.mask(one), fresh.mask(one))
         assert np.array_equal(columns.all_of("k", filters[:2]), fresh.all_of("k", filters[:2]))
         assert np.allclose(columns.sum_of("s", summed), fresh.sum_of("s", summed))
+        bits = np.unpackbits(columns.packed("p", filters), axis=1, bitorder="little")[:, : len(filters)]
+        assert np.array_equal(bits.T.astype(np.bool_), [fresh.mask(one) for one in filters])
 
 
 def test_what_was_not_asked_longest_is_forgotten_at_the_bound() -> None:
@@ -56,6 +58,18 @@ def test_what_was_not_asked_longest_is_forgotten_at_the_bound() -> None:
     assert len(columns._kept) == 10
     assert columns._bytes == 10 * catalogue.size
     assert all(int(np.count_nonzero(columns.mask(one))) == max(n - 1, 0) for n, one in enumerate(filters))
+
+
+@settings(max_examples=60, deadline=None)
+@given(st.integers(0, SIZE - 1), st.lists(st.sampled_from([*TEXTS, ""]), max_size=11))
+def test_rules_about_the_page_hold_for_the_items_their_expressions_name(on: int, texts: list[str]) -> None:
+    catalogue = small_catalogue()
+    written = [rule(f"r{n:02}", "boost", "price > 5", {"page": text} if text else {}) for n, text in enumerate(texts)]
+    rules = rules_of(catalogue, *written)
+    masks = [Columns(catalogue, 1 << 20).mask(compile_filter(text)) if text else None for text in texts]
+    wanted = sum(1 << n for n, mask in enumerate(masks) if mask is None or mask[on])
+    assert rules.ruling(Facts(NOW, "home", item=on)).selected == wanted
+    assert rules.ruling(Facts(NOW, "home")).selected == sum(1 << n for n, mask in enumerate(masks) if mask is None)
 
 
 def test_of_a_thousand_rules_only_those_are_asked_that_the_index_cannot_tell(monkeypatch: pytest.MonkeyPatch) -> None:

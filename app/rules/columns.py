@@ -21,8 +21,8 @@ Compute: TypeAlias = Callable[[Rows], Cells]
 
 
 class Columns:
-    """Arrays of length catalogue.size by key; after a change only the changed items are computed. Not to be written
-    to by who is given one."""
+    """Arrays with a row for each of catalogue.size items, by key; after a change only the changed items are computed.
+    Not to be written to by who is given one."""
 
     def __init__(self, catalogue: Catalogue, bytes_at_most: int) -> None:
         self._catalogue = catalogue
@@ -46,6 +46,19 @@ class Columns:
             ("all", key), lambda rows: np.logical_and.reduce([self.mask(one)[rows] for one in named])
         )
         return mask
+
+    def packed(self, key: Hashable, named: Sequence[Filter]) -> NDArray[np.uint8]:
+        """Which of these expressions name an item: a row of bits for each item, the first expression the lowest bit;
+        `key` is theirs alone."""
+
+        def pack(rows: Rows) -> Cells:
+            found = np.zeros((len(named), len(self._catalogue.price[rows])), np.bool_)
+            for place, one in enumerate(named):
+                found[place] = one.rows(self._catalogue, rows)
+            return np.ascontiguousarray(np.packbits(found, axis=0, bitorder="little").T)
+
+        rows: NDArray[np.uint8] = self._column(("packed", key), pack)
+        return rows
 
     def sum_of(self, key: Hashable, named: Sequence[tuple[float, Filter]]) -> Floats:
         """The strengths of all expressions that name an item; `key` is theirs alone."""
@@ -89,6 +102,6 @@ def _of_size(cells: Cells, size: int) -> Cells:
     """The same array where it is long enough, else a longer one."""
     if len(cells) == size:
         return cells
-    longer = np.zeros(size, cells.dtype)
+    longer = np.zeros((size, *cells.shape[1:]), cells.dtype)
     longer[: len(cells)] = cells
     return longer

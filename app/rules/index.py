@@ -67,6 +67,34 @@ class Accepting:
         return bits
 
 
+class PageTests:
+    """The rules that ask what the page's item is like: which of them accept an item is one row of bits, kept up with
+    the catalogue, and a row becomes a set of rules half a byte at a time."""
+
+    def __init__(self, rules: Sequence[Ready], columns: Columns) -> None:
+        asking = [(ready.place, ready.page) for ready in rules if ready.page is not None]
+        self.every = sum(1 << place for place, _ in asking)
+        self._columns = columns
+        self._tests = [page for _, page in asking]
+        self._key = tuple(page.text for page in self._tests)
+        bits = [1 << place for place, _ in asking]
+        self._halves = [_sums(bits[first : first + 4]) for first in range(0, len(bits), 4)]
+
+    def accepting(self, item: int) -> int:
+        """Those of the rules that accept a page about this item."""
+        row = int.from_bytes(self._columns.packed(self._key, self._tests)[item].tobytes(), "little")
+        found = 0
+        for half in self._halves:
+            found |= half[row & 15]
+            row >>= 4
+        return found
+
+
+def _sums(bits: Sequence[int]) -> list[int]:
+    """What up to four bits come to, by which of them are set."""
+    return [sum(bit for place, bit in enumerate(bits) if chosen >> place & 1) for chosen in range(16)]
+
+
 class Index:
     """The rules of one version, to be asked which hold."""
 
@@ -84,9 +112,8 @@ class Index:
         self._words = Accepting(rules, lambda when: {word for phrase in when.queries for word in words_of(phrase)})
         self.every = (1 << len(rules)) - 1
         self.filters = sum(1 << ready.place for ready in rules if ready.rule.then.do == "filter")
-        self._of_an_item = sum(1 << ready.place for ready in rules if ready.page is not None)
+        self._page_tests = PageTests(rules, columns)
         self._to_verify = sum(1 << ready.place for ready in rules if ready.to_verify)
-        self._pages = [ready.page for ready in rules]
         self._clock = Clockwork(rules)
 
     def select(self, facts: Facts) -> int:
@@ -100,11 +127,8 @@ class Index:
         if not bits:
             return 0
         bits &= self._about(facts.item, facts.category)
-        mask, pages, item = self._columns.mask, self._pages, facts.item
-        for place in places(bits & self._of_an_item):
-            page = pages[place]
-            if page is not None and not mask(page)[item]:
-                bits ^= 1 << place
+        if bits & self._page_tests.every:
+            bits &= ~self._page_tests.every | self._page_tests.accepting(facts.item)
         words = words_of(facts.query) if facts.query is not None else frozenset()
         bits &= self._words.any_of(words)
         for place in places(bits & self._to_verify):
@@ -116,7 +140,7 @@ class Index:
         """The rules that accept a page about this item; -1 for a page about none, but maybe about a category."""
         if item < 0:
             categories = self._categories.any_of(paths_above(path.replace(" > ", "/")))
-            return categories & self._brands.anything & ~self._of_an_item
+            return categories & self._brands.anything & ~self._page_tests.every
         category, brand = int(self._catalogue.category[item]), int(self._catalogue.brand[item])
         path = self._catalogue.category_names[category] if category >= 0 else ""
         brands = self._brands.one(self._catalogue.brand_names[brand]) if brand >= 0 else self._brands.anything

@@ -9,7 +9,7 @@ from app.filters.masks import Filter
 from app.rules.columns import Columns
 from app.rules.compiled import Ready
 from app.rules.index import places
-from plugins.ruling import Boost, Pin, Ruling
+from plugins.ruling import NO_PINS, Boost, Pin, Pins, Ruling
 from store.catalogue import Catalogue
 
 FEW = 8
@@ -31,13 +31,16 @@ class Selection:
     """Broad ones that are many: added up once for all requests that they hold for."""
     pins: tuple[Ready, ...] = ()
     is_open: bool = True
-    _pinned: tuple[Pin, ...] = ()
+    _pinned: Pins = NO_PINS
     _pinned_at: int = field(default=-1)
     """The catalogue's version in which the ids of pins were looked up; -1: never."""
 
     def __post_init__(self) -> None:
         self._filter_key = (self.token, "filters", _bits(self.filters)) if self.filters else None
         self._sum_key = (self.token, "sum", _bits(self.summed))
+        self._named = _named(self.filters)
+        self._summing = [(one.strength, one.named) for one in self.summed if one.named is not None]
+        self._by_expression = any(one.named is not None for one in self.pins)
         self._bringing = [(one, self._brings(one)) for one in self.boosts]
         self._bringing_too = [one for one in self.summed if self._brings(one)]
 
@@ -45,12 +48,9 @@ class Selection:
         """For one request."""
         kept = boosted = None
         if self.filters:
-            kept = columns.all_of(self._filter_key, _named(self.filters))
+            kept = columns.all_of(self._filter_key, self._named)
         if self.summed:
-            named = _named(self.summed)
-            boosted = columns.sum_of(
-                self._sum_key, [(one.strength, what) for one, what in zip(self.summed, named, strict=True)]
-            )
+            boosted = columns.sum_of(self._sum_key, self._summing)
         boosts = tuple(
             Boost(one.place, one.strength, columns.mask(one.named), brings)
             for one, brings in self._bringing if one.named is not None
@@ -72,15 +72,14 @@ class Selection:
             return then.hard and (named or self.is_open)
         return then.do == "boost" and named
 
-    def _pins(self, catalogue: Catalogue, columns: Columns) -> tuple[Pin, ...]:
+    def _pins(self, catalogue: Catalogue, columns: Columns) -> Pins:
         if not self.pins:
-            return ()
-        by_expression = any(one.named is not None for one in self.pins)
-        if not by_expression and self._pinned_at == catalogue.version:
+            return NO_PINS
+        if not self._by_expression and self._pinned_at == catalogue.version:
             return self._pinned
         by_id = [pin for one in self.pins if one.named is None for pin in self._by_id(one, catalogue)]
         by_attribute = [pin for one in self.pins if one.named is not None for pin in self._by_attribute(one, columns)]
-        self._pinned, self._pinned_at = (*by_id, *by_attribute), catalogue.version
+        self._pinned, self._pinned_at = Pins((*by_id, *by_attribute)), catalogue.version
         return self._pinned
 
     def _by_id(self, ready: Ready, catalogue: Catalogue) -> list[Pin]:
