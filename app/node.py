@@ -12,7 +12,6 @@ from zoneinfo import ZoneInfo
 
 from app.admin.staff import Staff
 from app.config import Config
-from app.config.suggestion import suggest
 from app.experiences.pages import Experiences, condition_problems
 from app.experiences.rates import SectionRates
 from app.experiments.assignment import Assigner
@@ -42,6 +41,7 @@ from app.serving.recommend import Recommender
 from app.serving.shown_lists import ShownLists
 from app.serving.token import Tokens
 from app.serving.trials import Trials
+from app.suggestion import suggest
 from plugins.contract import Model
 from plugins.loading import PluginProblems, shipped_names
 from plugins.manager import Plugins, load_plugins

@@ -183,6 +183,26 @@ async def test_a_body_says_what_is_wrong_with_it(
 
 
 @pytest.mark.anyio
+@pytest.mark.parametrize(
+    ("wrong", "pointer", "detail"),
+    [
+        ({"requests": [{"placement": "home", "fliter": "price < 5"}]}, "/requests/0/fliter", "did you mean 'filter'?"),
+        ({"requests": [{"placement": "home"}], "visiter": {}}, "/visiter", "did you mean 'visitor'?"),
+        ({"requests": [{"placement": "home"}], "context": {"cat": []}}, "/context/cat", "did you mean 'cart'?"),
+        ({"requests": [{"placement": "home"}], "visitor": {"q": 1}}, "/visitor/q", "known here: anon, consent,"),
+    ],
+)
+async def test_a_misspelt_field_is_told_and_never_left_out_in_silence(
+    shop: httpx.AsyncClient, wrong: dict[str, Any], pointer: str, detail: str
+) -> None:
+    answer = await shop.post(PATH, json=wrong)
+    assert answer.status_code == 400
+    (error,) = answer.json()["errors"]
+    assert error["pointer"] == pointer
+    assert detail in error["detail"]
+
+
+@pytest.mark.anyio
 async def test_unknown_items_of_the_request_are_told(shop: httpx.AsyncClient) -> None:
     body = asking() | {"context": {"item": "gone", "cart": ["SKU1", "lost"]}}
     assert (await shop.post(PATH, json=body)).json()["results"][0]["missing_ids"] == ["lost", "gone"]

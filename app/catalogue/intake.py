@@ -47,7 +47,7 @@ def read_item(body: bytes | msgspec.Raw, named: str = "") -> Item | list[FieldEr
     try:
         told = _decode_item(body)
     except msgspec.ValidationError as error:
-        return [field_error(error)]
+        return [field_error(error, Product)]
     except (msgspec.DecodeError, UnicodeDecodeError) as error:
         return [FieldError("", f"not valid JSON: {not_json(error) if body else 'the body is empty'}")]
     if named and told.id not in ("", named):

@@ -37,9 +37,9 @@ def command(
 
     from app.config import ConfigError
     from app.config.loading import parse_table
-    from app.config.suggestion import suggest
     from app.feeds.options import FeedOptions
     from app.node import open_node
+    from app.suggestion import suggest
 
     config = read_config(ctx)
     path = Path(source)

@@ -11,7 +11,7 @@ from typing import Annotated, Any, Literal, TypeVar, get_args, get_origin
 import msgspec
 
 from app.config.schema import Config
-from app.config.suggestion import suggest
+from app.suggestion import suggest
 
 T = TypeVar("T", bound=msgspec.Struct)
 

@@ -18,7 +18,6 @@ from app.config.sections import (
     TrainingOptions,
 )
 from app.config.standard import with_standard
-from app.config.suggestion import suggest
 from app.dialects.segment import SegmentOptions
 from app.experiences.options import ExperienceOptions
 from app.experiments.options import ExperimentOptions
@@ -32,6 +31,7 @@ from app.privacy.pseudonyms import PseudonymOptions
 from app.rules.options import RulesOptions
 from app.search.options import SearchOptions
 from app.serving.options import PlacementOptions, RankingOptions, RetrievalOptions, ServingOptions
+from app.suggestion import suggest
 
 
 class Config(msgspec.Struct, frozen=True, kw_only=True):

@@ -9,7 +9,7 @@ from zoneinfo import ZoneInfo, ZoneInfoNotFoundError, available_timezones
 import msgspec
 from msgspec import Meta
 
-from app.config.suggestion import suggest
+from app.suggestion import suggest
 from store.sensitive import SENSITIVE_WORDS, words_of
 
 Positive = Annotated[int, Meta(ge=1)]

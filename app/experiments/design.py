@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Collection, Mapping, Sequence
 
-from app.config.suggestion import suggest
 from app.problem import FieldError
+from app.suggestion import suggest
 from plugins.loading import shipped_names
 from plugins.manager import Plugins
 from store.experiments import HOLDOUT, SLOTS, Arm, Design, Experiment

@@ -9,6 +9,7 @@ import msgspec
 from msgspec import Meta
 
 from app.feeds.raw import MAPPED
+from app.suggestion import suggest
 
 Format = Literal[
     "auto", "google-xml", "google-tsv", "shopify", "woocommerce", "json-ld", "ndjson", "csv", "yaml",
@@ -42,8 +43,6 @@ class FeedOptions(msgspec.Struct, frozen=True, kw_only=True):
 
     def problems(self) -> list[str]:
         """What is wrong beyond types, as "setting: sentence"."""
-        from app.config.suggestion import suggest  # not above: the configuration is typed by this module
-
         found = []
         if bool(self.url) == bool(self.file):
             found.append("url: a feed has a url or a file" + (", not both" if self.url else ""))

@@ -5,12 +5,12 @@ from __future__ import annotations
 import math
 from datetime import UTC, datetime
 
-from app.config.suggestion import suggest
 from app.feeds.money import NotMoney, money_of
 from app.feeds.options import FeedOptions
 from app.feeds.raw import Raw
 from app.feeds.text import words_of
 from app.problem import FieldError
+from app.suggestion import suggest
 from store.item_rules import ATTRIBUTES_PER_ITEM, CATEGORY_DEPTH, LONGEST, WORD_LENGTH, item_problems
 from store.records import Item
 

@@ -5,6 +5,8 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 
+from app.suggestion import suggest
+
 
 class FeedBroken(Exception):
     """The feed cannot be read on; the message says where, what is wrong and what would be right."""
@@ -35,8 +37,6 @@ class Raw:
 
     def take(self, fields: Mapping[str, str], find: Callable[[str], str]) -> None:
         """Lay over it what the operator maps: field of ours -> their name, found by `find`. Raises FeedBroken."""
-        from app.config.suggestion import suggest  # not above: the configuration names these fields
-
         for ours, theirs in fields.items():
             if ours not in MAPPED:
                 raise FeedBroken(f"fields.{ours}: no such field{suggest(ours, MAPPED)}")

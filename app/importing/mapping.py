@@ -12,8 +12,8 @@ from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 import msgspec
 
 from app.config.loading import ConfigError, parse_table
-from app.config.suggestion import suggest
 from app.ingest.wire import EVENT_NAMES
+from app.suggestion import suggest
 from store.records import PURPOSE_NAMES
 
 EPOCHS = {"epoch_seconds": 1000, "epoch_milliseconds": 1}

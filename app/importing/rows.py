@@ -12,8 +12,8 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import IO
 
-from app.config.suggestion import suggest
 from app.importing.mapping import FilesSpec, Mapping
+from app.suggestion import suggest
 
 Row = dict[str, str]
 

@@ -13,11 +13,11 @@ from zoneinfo import ZoneInfo
 import msgspec
 import numpy as np
 
-from app.config.suggestion import suggest
 from app.merchandising.overlap import covers, together
 from app.rules.columns import Columns
 from app.rules.compiled import Ready, make_ready
 from app.rules.model import Rule, in_order
+from app.suggestion import suggest
 from store.catalogue import Catalogue
 from store.records import Mask
 

@@ -7,13 +7,13 @@ from collections.abc import Collection, Iterator, Sequence
 from dataclasses import dataclass
 from zoneinfo import ZoneInfo
 
-from app.config.suggestion import suggest
 from app.filters.masks import FilterError, compile_filter
 from app.problem import FieldError
 from app.rules.compiled import words_of
 from app.rules.model import Rule
 from app.rules.options import RulesOptions
 from app.rules.schedule import FOREVER, times_of
+from app.suggestion import suggest
 
 SEARCH = "search"
 LAST_SLOT = 200

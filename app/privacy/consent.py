@@ -29,7 +29,7 @@ _NOBODYS_KEY = ApiKey(0, "public")
 _NAMES = ", ".join(PURPOSE_NAMES)
 
 
-class ConsentOnWire(msgspec.Struct, frozen=True):
+class ConsentOnWire(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     """POST /v1/consent. What is not named stays as it is."""
 
     visitor: VisitorOnWire

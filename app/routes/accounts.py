@@ -28,7 +28,7 @@ PAGE = 100
 Name = Annotated[str, Meta(pattern=r"^[\w.@+-]{1,64}\Z", description="Letters, digits and . _ @ + -")]
 
 
-class AccountOnWire(msgspec.Struct, frozen=True):
+class AccountOnWire(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     """POST /v1/admin/users."""
 
     name: Name
@@ -36,7 +36,7 @@ class AccountOnWire(msgspec.Struct, frozen=True):
     password: str
 
 
-class ChangeOnWire(msgspec.Struct, frozen=True):
+class ChangeOnWire(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     """PATCH /v1/admin/users/{name}: what is left out stays as it is."""
 
     roles: list[str] | None = None

@@ -10,13 +10,13 @@ from starlette.requests import Request
 from starlette.responses import Response
 from starlette.routing import Route
 
-from app.config.suggestion import suggest
 from app.ingest.wire import EVENT_NAMES
 from app.problem import FieldError, Problem
 from app.routes.admin import require
 from app.routes.answers import json_response
 from app.routes.openapi import Operation
 from app.routes.sign_in import read_small
+from app.suggestion import suggest
 from store.api_keys import ApiKey
 
 if TYPE_CHECKING:
@@ -28,7 +28,7 @@ Origin = Annotated[str, Meta(pattern=r"^https?://[^/?#\s]+\Z", description="An o
 _MOST = 1_000
 
 
-class KeyOnWire(msgspec.Struct, frozen=True):
+class KeyOnWire(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     """POST /v1/keys."""
 
     kind: Literal["public", "server"]

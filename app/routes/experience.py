@@ -31,7 +31,7 @@ QUERY = {
 }
 
 
-class ExperienceOnWire(msgspec.Struct, frozen=True):
+class ExperienceOnWire(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     """POST /v1/experience."""
 
     page: Short = "home"

@@ -23,7 +23,7 @@ from app.privacy.dsar import (
     subject_of,
 )
 from app.privacy.holdings import HeldTable, consent_in_force, find_held, receipts_of, tables_of
-from app.problem import FieldError, Problem
+from app.problem import Problem, read_json
 from app.routes.admin import require, staff_of
 from app.routes.answers import json_response
 from app.routes.body import read_body
@@ -69,7 +69,7 @@ OPERATIONS = [
               problems=(401, 403)),
     Operation(
         "post", "/v1/privacy/requests", "Take a request down", RequestOnWire, PrivacyRequest, 201,
-        key="privacy", problems=(400, 401, 403, 429),
+        key="privacy", problems=(400, 401, 403, 413, 429),
     ),
     Operation("get", "/v1/privacy/requests/{id}", "One request, with its receipt", answer=PrivacyRequest,
               key="privacy", problems=(401, 403, 404)),
@@ -115,15 +115,7 @@ class Desk:
 
     async def create(self, request: Request) -> Response:
         session = require(request, "privacy")
-        try:
-            told = _DECODER.decode(await read_body(request, _BODY))
-        except msgspec.ValidationError as error:
-            text, _, path = str(error).partition(" - at `$")
-            raise Problem(
-                400, "Not a valid request", errors=[FieldError(path.rstrip("`").replace(".", "/"), text)]
-            ) from None
-        except (msgspec.DecodeError, UnicodeDecodeError) as error:
-            raise Problem(400, "Not valid JSON", str(error)) from None
+        told = read_json(_DECODER.decode, await read_body(request, _BODY))
         made = await open_request(self._node, told)
         await staff_of(request).note(session.name, f"{told.kind} requested", made.id)
         return json_response(made, 201, NO_STORE | {"location": f"/v1/privacy/requests/{made.id}"})

@@ -20,7 +20,7 @@ from store.catalogue import Catalogue
 _encode = msgspec.json.Encoder().encode
 
 
-class SearchOnWire(msgspec.Struct, frozen=True):
+class SearchOnWire(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     """POST /v1/search: a query never stands in a URL."""
 
     query: str

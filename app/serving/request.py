@@ -21,7 +21,7 @@ Short = Annotated[str, Meta(max_length=128)]
 Ids = Annotated[list[Short], Meta(max_length=10_000)]
 
 
-class VisitorOnWire(msgspec.Struct, frozen=True):
+class VisitorOnWire(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     """Who is asking, and what they agreed to; as in a batch of events."""
 
     anon: Short | None = None
@@ -35,7 +35,7 @@ class VisitorOnWire(msgspec.Struct, frozen=True):
     """Consent strings of other formats."""
 
 
-class ContextOnWire(msgspec.Struct, frozen=True):
+class ContextOnWire(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     """Where the visitor is."""
 
     region: Annotated[str, Meta(max_length=64)] = ""
@@ -51,7 +51,7 @@ class ContextOnWire(msgspec.Struct, frozen=True):
     """Items of this visit, newest last, as far as the page knows them; for visitors nothing is kept of."""
 
 
-class AskOnWire(msgspec.Struct, frozen=True):
+class AskOnWire(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     """One list."""
 
     placement: Short
@@ -61,7 +61,7 @@ class AskOnWire(msgspec.Struct, frozen=True):
     fields: Annotated[list[Short], Meta(max_length=64)] = []
 
 
-class RecommendationsOnWire(msgspec.Struct, frozen=True):
+class RecommendationsOnWire(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     """POST /v1/recommendations."""
 
     requests: Annotated[list[AskOnWire], Meta(min_length=1)]
