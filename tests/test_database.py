@@ -38,6 +38,25 @@ async def test_a_reader_sees_each_commit_and_cannot_write(tmp_path: Path) -> Non
         reader.close()
 
 
+async def test_what_was_written_ahead_is_folded_into_the_file_a_little_at_a_time(tmp_path: Path) -> None:
+    path = tmp_path / "person.db"
+    async with open_database(path, "person") as database:
+        await database.checkpoint()
+        for number in range(3):
+            async with database.transaction() as transaction:
+                transaction.insert("INSERT INTO seen(id, day)", [(number, 2)])
+            assert transaction.commit_seconds > 0
+            alone = tmp_path / f"alone-{number}.db"
+            alone.write_bytes(path.read_bytes())
+            assert await database.checkpoint() >= 0
+            whole = tmp_path / f"whole-{number}.db"
+            whole.write_bytes(path.read_bytes())
+            for copy, rows in ((alone, number), (whole, number + 1)):
+                reader = open_reader(copy)
+                assert reader.execute("SELECT count(*) FROM seen").fetchone() == (rows,)
+                reader.close()
+
+
 async def change_my_mind(database: Database) -> None:
     async with database.transaction() as transaction:
         await transaction.fetch("INSERT INTO seen(id, day) VALUES (1, 1) RETURNING id")
