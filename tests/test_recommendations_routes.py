@@ -189,7 +189,7 @@ async def test_a_body_says_what_is_wrong_with_it(
         ({"requests": [{"placement": "home", "fliter": "price < 5"}]}, "/requests/0/fliter", "did you mean 'filter'?"),
         ({"requests": [{"placement": "home"}], "visiter": {}}, "/visiter", "did you mean 'visitor'?"),
         ({"requests": [{"placement": "home"}], "context": {"cat": []}}, "/context/cat", "did you mean 'cart'?"),
-        ({"requests": [{"placement": "home"}], "visitor": {"q": 1}}, "/visitor/q", "known here: anon, consent,"),
+        ({"requests": [{"placement": "home"}], "context": {"zzz": 1}}, "/context/zzz", "known here: cart, category,"),
     ],
 )
 async def test_a_misspelt_field_is_told_and_never_left_out_in_silence(
@@ -200,6 +200,14 @@ async def test_a_misspelt_field_is_told_and_never_left_out_in_silence(
     (error,) = answer.json()["errors"]
     assert error["pointer"] == pointer
     assert detail in error["detail"]
+
+
+@pytest.mark.anyio
+async def test_what_else_is_said_of_a_visitor_is_dropped(shop: httpx.AsyncClient) -> None:
+    who = {"anon": ANON, "consent": "granted", "email": "somebody@shop.example"}
+    answer = await shop.post(PATH, json={"visitor": who, "requests": [{"placement": "home"}]})
+    assert answer.status_code == 200
+    assert "somebody" not in answer.text
 
 
 @pytest.mark.anyio

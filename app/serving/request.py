@@ -21,8 +21,9 @@ Short = Annotated[str, Meta(max_length=128)]
 Ids = Annotated[list[Short], Meta(max_length=10_000)]
 
 
-class VisitorOnWire(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
-    """Who is asking, and what they agreed to; as in a batch of events."""
+class VisitorOnWire(msgspec.Struct, frozen=True):
+    """Who is asking, and what they agreed to; as in a batch of events. Of a person nothing is read but this: what
+    else is said is dropped, and without consent nobody is known."""
 
     anon: Short | None = None
     user: Short | None = None
