@@ -130,7 +130,9 @@ class Node:
     started: float
     """When it was opened, epoch seconds of the wall's clock."""
     stalled: dict[str, str]
-    """Job -> what is wrong with it, empty when nothing is."""
+    """Job of a promise of privacy -> what is wrong with it, empty when nothing is."""
+    behind: dict[str, str]
+    """The same of jobs that leave everything as it was."""
 
     @property
     def catalogue(self) -> Catalogue:
@@ -146,9 +148,12 @@ class Node:
         return self.generations.serving
 
     def problems(self) -> list[str]:
-        """What keeps the node from doing what it should; empty = ready. Jobs add their own to `stalled`."""
-        found = [problem for problem in (self.generations.problem, self.rules.problem) if problem]
-        return found + [sentence for sentence in (self.sweeps.problem(), *self.stalled.values()) if sentence]
+        """What keeps the node from a promise of privacy or from its rules; empty = ready. Jobs add to `stalled`."""
+        return [each for each in (self.rules.problem, self.sweeps.problem(), *self.stalled.values()) if each]
+
+    def left_behind(self) -> list[str]:
+        """What is older than it should be while everything is answered: a generation or a feed that was not taken."""
+        return [each for each in (self.generations.problem, *self.behind.values()) if each]
 
 
 @asynccontextmanager
@@ -161,7 +166,7 @@ async def open_node(config: Config, config_path: Path) -> AsyncIterator[Node]:
     node.config, node.config_path = config, config_path
     node.folder = config_path.parent / config.node.data
     node.metrics = Metrics()
-    node.stalled = {}
+    node.stalled, node.behind = {}, {}
     node.started = open_clock("wall").now()
     node.sweeps = Sweeps(config.retention.sweep_minutes, node.metrics)
     node.gatekeeper = Gatekeeper(config.consent)

@@ -97,7 +97,7 @@ class TodayScreen:
 
 def figures(node: Node, asked: Asked) -> Today:
     """What everyone sees, and what the roles of whoever asks add to it."""
-    problems = node.problems()
+    problems = node.problems() + node.left_behind()
     strategies = counted(node, "personalize_lists_total", "strategy")
     outcomes = counted(node, EVENTS, "outcome")
     requests = node.requests.open(1_000) if asked.may("privacy") else []

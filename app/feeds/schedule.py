@@ -31,13 +31,13 @@ async def pull_on_schedule(node: Node, name: str) -> None:
             await asyncio.sleep(FIRST_AFTER)
             continue
         except StoreFault as fault:
-            node.stalled[f"feed {name}"] = f"feed {name} could not be taken: {fault.what}"
+            node.behind[f"feed {name}"] = f"feed {name} could not be taken: {fault.what}"
         else:
             if taken.status in ("failed", "refused"):
                 logger.error("feed %s: %s", name, taken.detail)
-                node.stalled[f"feed {name}"] = f"feed {name} could not be taken: {taken.detail}"
+                node.behind[f"feed {name}"] = f"feed {name} could not be taken: {taken.detail}"
             else:
-                node.stalled.pop(f"feed {name}", None)
+                node.behind.pop(f"feed {name}", None)
         await asyncio.sleep(node.config.feeds[name].every_minutes * 60)
 
 

@@ -24,7 +24,8 @@ class Alive(msgspec.Struct, frozen=True):
 
 
 class Ready(msgspec.Struct, frozen=True):
-    """GET /readyz: 200 when everything is as it should be, else 503 with what is not."""
+    """GET /readyz: 503 while rules or a promise of privacy cannot be kept; 200 and "degraded" while everything is
+    answered from what is older than it should be; `problems` says what is wrong."""
 
     status: str
     generation: str
@@ -55,9 +56,10 @@ def routes(node: Node, operations: Sequence[Operation]) -> list[Route]:
         return json_response(Alive(), headers=NO_STORE)
 
     async def readyz(_: Request) -> Response:
-        problems = node.problems()
-        body = Ready("ready" if not problems else "not ready", node.model.id, node.catalogue.size, problems)
-        return json_response(body, 200 if not problems else 503, NO_STORE)
+        problems, older = node.problems(), node.left_behind()
+        status = "not ready" if problems else "degraded" if older else "ready"
+        body = Ready(status, node.model.id, node.catalogue.size, problems + older)
+        return json_response(body, 503 if problems else 200, NO_STORE)
 
     async def metrics(_: Request) -> Response:
         return Response(node.metrics.text(), headers=NO_STORE, media_type="text/plain; version=0.0.4; charset=utf-8")
