@@ -159,6 +159,18 @@ def test_before_the_first_training_the_newest_items_are_shown() -> None:
     assert found.items[:5].tolist() == [0, 1, 2, 3, 4]
 
 
+def test_a_list_that_is_only_filled_up_does_not_claim_to_be_what_its_place_is_for() -> None:
+    nobody = recommender(model=NothingLearned())
+    (shelf,) = nobody.shelves([Ask("bought-together", 5)], Page(item=20), NOBODY, NOW)
+    assert len(shelf.items)
+    assert shelf.title == "You may also like"
+    (real,) = recommender().shelves([Ask("bought-together", 5)], Page(item=20), NOBODY, NOW)
+    assert real.title == "Often bought together"
+    plain = recommender(model=NothingLearned(), placements={"bought-together": PlacementOptions(fill_title="")})
+    (shelf,) = plain.shelves([Ask("bought-together", 5)], Page(item=20), NOBODY, NOW)
+    assert shelf.title == "Often bought together"
+
+
 def test_items_that_came_after_the_training_can_be_shown() -> None:
     found = shelf(recommender(model=SmallModel(50)), "new", visitor=shopper(51, 55))
     assert len(found.items) == 10

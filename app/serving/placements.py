@@ -18,6 +18,7 @@ class Placement(msgspec.Struct, frozen=True, kw_only=True):
 
     name: str = ""
     title: str
+    fill_title: str = "You may also like"
     limit: int = 10
     retrieve: tuple[str, ...]
     weights: dict[str, float]

@@ -239,7 +239,7 @@ class Recommender:
             request_id,
             token,
             placement.name,
-            placement.title,
+            (len(ranking.items) and ranking.filled == len(ranking.items) and placement.fill_title) or placement.title,
             strategy,
             ranking.items,
             reasons,
