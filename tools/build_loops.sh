@@ -10,10 +10,13 @@ suffix=$($python -c 'import sysconfig; print(sysconfig.get_config_var("EXT_SUFFI
 made=$(mktemp -d)
 trap 'rm -rf "$made"' EXIT
 
+built_from=$(sha256sum store/loops/_loops.py | cut -c1-64)
+sed "s/^BUILT_FROM = \"\"$/BUILT_FROM = \"$built_from\"/" store/loops/_loops.py >"$made/_loops.py"
+
 build() { # name, further options of the compiler
   name=$1
   shift
-  .venv/bin/cython -3 --module-name "store.loops.$name" -o "$made/$name.c" store/loops/_loops.py
+  .venv/bin/cython -3 --module-name "store.loops.$name" -o "$made/$name.c" "$made/_loops.py"
   # Sums may be taken in any order, so that they are taken several at a time; infinities and nan stay what they are.
   ${CC:-gcc} -O3 "$@" -fno-math-errno -fno-trapping-math -fno-signed-zeros -fassociative-math -fPIC -shared \
     -fvisibility=hidden -ffile-prefix-map="$PWD"=. -ffile-prefix-map="$made"=. -w \

@@ -85,7 +85,7 @@ class PlacementOptions(msgspec.Struct, frozen=True, kw_only=True):
 
     title: str | None = None
     fill_title: str | None = None
-    """The title of a list that nothing but `fill` made: what sells well is not "often bought together". Empty: `title`."""
+    """The title of a list that nothing but `fill` made: what sells well was not "bought together". Empty: `title`."""
     limit: Annotated[int, Meta(ge=1, le=200)] | None = None
     """Items, where the request does not say."""
     retrieve: tuple[str, ...] | None = None

@@ -7,12 +7,15 @@ the work of five to twenty such passes (docs/decisions/recommend-path.md).
 
 from __future__ import annotations
 
+import logging
+
 from store.loops import plain
 from store.loops.plain import Boards, Word
 
 try:
     from store.loops import compiled as fastest
-except ImportError:  # not built: slower, and the same answers
+except ImportError as reason:  # slower, and the same answers
+    logging.getLogger("personalize").warning("answers take longer: the inner loops are not compiled (%s)", reason)
     fastest = plain  # type: ignore[misc]  # two modules with the same functions (tests/test_loops.py)
 
 COMPILED = fastest is not plain

@@ -31,6 +31,9 @@ from cython.cimports.numpy import (
     ndarray,
 )
 
+BUILT_FROM = ""
+"""The SHA-256 of this file as it was compiled, written in by tools/build_loops.sh."""
+
 Ranked = cython.struct(score=cython.double, place=cython.int)
 Best = cython.struct(heap=cython.pointer(Ranked), size=cython.Py_ssize_t, most=cython.Py_ssize_t)
 Entry = cython.struct(session=cython.int, position=cython.int, step=cython.int, likeness=cython.double)

@@ -1,6 +1,7 @@
 from collections.abc import Callable
 
 # Arrays are checked where they arrive: contiguous, of the kind each loop needs.
+BUILT_FROM: str
 reach: Callable[..., int]
 followed: Callable[..., int]
 summed_best: Callable[..., int]

@@ -1,12 +1,14 @@
 """The loops of an answer, compiled: makes room for the results and hands flat arrays to `_loops.py`.
 
 What each function means stands in plain.py. `_wide` is the same file compiled for processors with AVX2 and FMA, and
-used on them. Importing this raises ImportError where `_loops` was not built.
+used on them. Importing this raises ImportError where `_loops` was not built, or not from the file that lies beside it.
 """
 
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from hashlib import sha256
+from pathlib import Path
 
 import numpy as np
 from numpy.typing import NDArray
@@ -19,6 +21,10 @@ if wide():
     from store.loops import _wide as _loops
 else:
     from store.loops import _loops  # type: ignore[no-redef]  # one file, compiled twice
+
+_SOURCE = Path(__file__).with_name("_loops.py")  # not there in a frozen binary, which is made in one go
+if _SOURCE.exists() and sha256(_SOURCE.read_bytes()).hexdigest() != _loops.BUILT_FROM:
+    raise ImportError("store/loops/_loops.py has changed since it was compiled; `make setup` compiles it")
 
 _empty, _int, _float = np.empty, np.int32, np.float32
 
