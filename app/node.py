@@ -39,7 +39,7 @@ from app.serving.blends import Blends
 from app.serving.placements import placements_of, problems_of
 from app.serving.recommend import Recommender
 from app.serving.shown_lists import ShownLists
-from app.serving.token import Tokens
+from app.serving.token import Attribution, Tokens
 from app.serving.trials import Trials
 from app.suggestion import suggest
 from plugins.contract import Model
@@ -58,6 +58,7 @@ from store.experiments import ExperimentStore
 from store.keys import KeyRing, open_keys
 from store.moves import Moves, check_ring, note_ring
 from store.person import PersonStore
+from store.place_sums import PlaceSumsStore
 from store.records import ShownList
 from store.requests import Requests
 from store.rules import RuleStore
@@ -108,6 +109,7 @@ class Node:
     experiments: ExperimentStore
     assigner: Assigner
     sums: ExperimentSums
+    place_sums: PlaceSumsStore
     """Over the people of each arm."""
     rules: Rules
     """The published rules, as every request asks them."""
@@ -230,9 +232,8 @@ def _intake(node: Node) -> Intake:
     config = node.config
     meter = IngestMeter(node.metrics)
 
-    def attribute(token: str) -> tuple[str, str, str] | None:
-        told = node.tokens.read(token, node.clock.now())
-        return None if told is None else (told.request, told.placement, told.arm)
+    def attribute(token: str) -> Attribution | None:
+        return node.tokens.read(token, node.clock.now())
 
     def shown(request: str, item: int) -> ShownList | None:
         lists = node.recommender.shown
@@ -251,6 +252,7 @@ def _intake(node: Node) -> Intake:
         meter=meter, raw_events_days=config.retention.raw_events_days, dedup_days=config.retention.dedup_days,
         moves=node.moves, pseudonyms=config.pseudonyms, assigner=node.assigner,
         outcomes=Outcomes(node.assigner, node.experiments, config.experiments.counted_at_most), sums=node.sums,
+        place_sums=node.place_sums,
         shown=shown,
     )  # fmt: skip
     return Intake(
@@ -300,7 +302,7 @@ async def _open_stores(node: Node, stack: AsyncExitStack) -> None:
     node.ledger = ConsentLedger(reader)
     node.reader = reader
     node.aggregates = Aggregates(reader)
-    node.sums = ExperimentSums(reader)
+    node.sums, node.place_sums = ExperimentSums(reader), PlaceSumsStore(reader)
     node.log = SqliteEventLog(reader)
     node.clock.observe(node.log.latest_ms())
     node.vault = await stack.enter_async_context(

@@ -54,6 +54,10 @@ class Arm(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True, forbid_
         return bool(self.rules_off or self.changes_lists or self.sections is not None)
 
     @property
+    def only_without_rules(self) -> bool:
+        return self.rules_off and not self.changes_lists and self.sections is None
+
+    @property
     def changes_lists(self) -> bool:
         return bool(self.static or self.weights or self.off or self.retrieve is not None or self.arrange is not None)
 
@@ -77,6 +81,14 @@ class Design(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=Tr
     """What the hypothesis is about."""
     guardrails: Annotated[list[Metric], Meta(max_length=4)] = msgspec.field(default_factory=lambda: ["orders"])
     """What must not get worse."""
+
+    @property
+    def sides(self) -> tuple[int, int] | None:
+        """The places of the arm that is as everyone has it and of the one that does no more than switch rules off:
+        what tells whether pins are worth their places. None without these two."""
+        pinned = next((place for place, arm in enumerate(self.arms) if not arm.changes), None)
+        automatic = next((place for place, arm in enumerate(self.arms) if arm.only_without_rules), None)
+        return None if pinned is None or automatic is None else (pinned, automatic)
 
     def concerns(self, placement: str, pages: Mapping[str, Collection[str]]) -> bool:
         """Whether lists of this placement belong to it; `pages`: page -> the lists among its sections."""

@@ -161,6 +161,8 @@ NOT_PERSONAL: frozenset[tuple[str, str]] = frozenset(
         ("person.db", "published"),
         ("person.db", "experiment_sums"),  # sums over the people of an arm
         ("person.db", "experiment_reports"),  # the same as it may be told
+        ("person.db", "place_sums"),  # the same over the people who saw a pin rule's places
+        ("person.db", "place_reports"),
         ("person.db", "anonymized"),  # days nobody can be found behind
         ("person.db", "sweeps"),
         ("person.db", "ledger_start"),  # where the ledger's chain begins

@@ -24,6 +24,11 @@ class Part(msgspec.Struct, array_like=True):
     orders: int = 0
     last: str = ""
     """The request of the list counted last, so that what is told of one list in portions is counted once."""
+    places: dict[int, tuple[int, int, int]] = {}
+    """Number of a pin rule -> lists in which its places were seen, clicks there, orders of what stood there. Only in an
+    experiment that compares pinned places with automatic ones."""
+    seen: list[int] = []
+    """The rules whose places were counted in the `last` list."""
 
     @property
     def exposed(self) -> bool:

@@ -306,3 +306,26 @@ async def test_a_draft_damaged_on_disk_is_said_and_can_be_begun_anew(console: Co
         assert "the draft cannot be read" in unescape(told.text)
         await fill_in(client, RULES, RULES, do="discard", etag=hidden(told.text, "etag"))
         assert "Green first" in (await client.get(RULES)).text
+
+
+async def test_a_pin_says_what_it_is_worth_and_a_click_writes_down_the_experiment_to_know(console: Console) -> None:
+    pin: Fields = {"name": "Blue second", "do": "pin", "by": "items", "items": "S5", "position": "2",
+                   "placements": ["home"], "enabled": "yes"}  # fmt: skip
+    async with console.browser("marketer") as client:
+        await fill_in(client, NEW, NEW, **pin)
+        await publish(client)
+        page, here = (await client.get(RULES)).text, f"{RULES}/rule/blue-second"
+        assert "Not known: start a “rules off” experiment to know." in page
+        assert "Write down the experiment" in (await client.get(here)).text
+        made = await fill_in(client, here, RULES, do="compare", id="blue-second")
+        assert made.headers["location"] == "/console/experiments/pin-blue-second"
+        design = console.node.experiments.get("pin-blue-second")
+        assert design is not None
+        assert (design.state, design.design.placements, design.design.sides) == ("draft", ["home"], (1, 0))
+        there = (await client.get("/console/experiments/pin-blue-second")).text
+        assert "Pinned or automatic?" in there
+        assert "start the experiment that is written down" in there
+        assert "To the experiment" in (await client.get(here)).text
+        twin = (await client.get(f"{here}.json")).json()
+        assert twin["pinned"]["standing"] == "not started"
+        assert (await client.get(f"{RULES}.json")).json()["pins"][0]["rule"] == "blue-second"

@@ -17,7 +17,9 @@ from app.console.experiment_form import (
     from_design,
     with_what_has_no_field,
 )
+from app.console.pinned import of_experiment
 from app.console.words import signed
+from app.experiments.pinned import PinComparison
 from app.experiments.reports import forget, holdout_of
 from app.experiments.results import WORDS, ResultsAnswer
 from app.problem import Problem
@@ -64,6 +66,8 @@ class ExperimentResult(msgspec.Struct, frozen=True, kw_only=True):
     stopped: int
     design: Design
     results: ResultsAnswer
+    pins: list[PinComparison]
+    """Where one arm is without rules: what each pin's places earned."""
 
 
 class ExperimentScreen:
@@ -108,6 +112,7 @@ class ExperimentScreen:
         data = ExperimentResult(
             key=experiment.key, state=experiment.state, version=experiment.version, created=experiment.created,
             started=experiment.started, stopped=experiment.stopped, design=experiment.design, results=results,
+            pins=await of_experiment(asked, experiment),
         )  # fmt: skip
         extra = {
             "plots": _plots(results), "charts": _charts(results), "arms": arms_of(experiment.design), "metrics": WORDS,

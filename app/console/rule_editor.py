@@ -8,10 +8,12 @@ import msgspec
 
 from app.console.asked import Answer, Asked, Go, Notice, Page
 from app.console.items import picture
+from app.console.pinned import of_rule
 from app.console.rule_desk import RuleDesk
 from app.console.rule_form import Filled, errors_of, filled_as, filled_from, rule_from
 from app.console.rule_words import DAYS, DO, change_words, condition_words, consequence_words
 from app.console.rules import RULES
+from app.experiments.pinned import PinComparison
 from app.merchandising.book import NotRules, RuleChanged
 from app.merchandising.check import problems_of
 from app.merchandising.diff import diff
@@ -34,6 +36,8 @@ class Editor(msgspec.Struct, frozen=True, kw_only=True):
 
     rule: RuleTold | None
     conflicts: list[str]
+    pinned: PinComparison | None
+    """Of a pin: did its places earn more by it?"""
     preview: PreviewAnswer | None
 
 
@@ -119,7 +123,8 @@ class RuleEditor:
             "attributes": sorted(node.catalogue.attributes)[:40],
             "words": f"{consequence_words(kept.then)} — {condition_words(kept.when)}" if kept else "",
         }  # fmt: skip
-        data = Editor(rule=told, conflicts=conflicts, preview=preview)
+        pinned = None if kept is None else await of_rule(asked, kept)
+        data = Editor(rule=told, conflicts=conflicts, pinned=pinned, preview=preview)
         return Page("rule.html", kept.name if kept else "New rule", data, status, extra)
 
     async def _preview(

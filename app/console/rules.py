@@ -5,12 +5,15 @@ from __future__ import annotations
 import msgspec
 
 from app.console.asked import Answer, Asked, Go, Notice, Page, Undo
+from app.console.pinned import write_down
 from app.console.rule_desk import RuleDesk
 from app.console.rule_words import condition_words, consequence_words
+from app.experiments.pinned import PinComparison, pins_in_force
 from app.merchandising.book import NotRules, RuleChanged, Unreadable, etag_of
 from app.merchandising.exchange import NotToml, from_toml, to_toml
 from app.merchandising.wire import RulesAnswer
 from app.problem import Problem
+from app.routes.experiments import Handlers
 from app.routes.numbers import whole
 from app.routes.rule_answers import as_problems
 from app.rules.model import Rule
@@ -18,6 +21,13 @@ from app.rules.model import Rule
 RULES = "/console/rules"
 STATUSES = ("active", "scheduled", "expired", "disabled", "shadowed", "matches nothing")
 _read_rule = msgspec.json.Decoder(Rule).decode
+
+
+class RulesListed(RulesAnswer, frozen=True):
+    """GET /console/rules.json"""
+
+    pins: list[PinComparison]
+    """What is known of each pin in force: pinned or automatic, which did better?"""
 
 
 class DamagedDraft(msgspec.Struct, frozen=True):
@@ -32,6 +42,7 @@ class RuleScreen:
 
     def __init__(self, desk: RuleDesk) -> None:
         self._desk = desk
+        self._experiments = Handlers(desk.node)
 
     async def listing(self, asked: Asked) -> Answer:
         try:
@@ -44,7 +55,7 @@ class RuleScreen:
     async def act(self, asked: Asked) -> Answer:
         """Switch on or off, remove, put back what was removed; each can be taken back."""
         done = {"toggle": self._toggle, "remove": self._remove, "restore": self._restore, "discard": self._discard,
-                "import": self._import}  # fmt: skip
+                "import": self._import, "compare": self._compare}  # fmt: skip
         action = done.get(asked.form.get("do"))
         if action is None:
             raise Problem(404, "There is no such action", f"there are {', '.join(done)}")
@@ -58,7 +69,9 @@ class RuleScreen:
             return Go(RULES, Notice(told, "warning"))
 
     async def _list(self, asked: Asked, wrong: str = "", text: str = "") -> Page:
-        data = await self._desk.report()
+        report = await self._desk.report()
+        told = {name: getattr(report, name) for name in report.__struct_fields__}
+        data = RulesListed(**told, pins=(await pins_in_force(asked.node)).pins)
         status, query = asked.query("status"), asked.query("q").casefold()
         shown = [
             each
@@ -72,10 +85,15 @@ class RuleScreen:
         extra = {
             "shown": shown, "at_odds": at_odds, "status": status, "query": asked.query("q"), "wrong": wrong,
             "toml": text, "statuses": [("", "Every state"), *((each, each.capitalize()) for each in STATUSES)],
+            "pinned": {each.rule: each for each in data.pins},
             "names": {each.rule.id: each.rule.name for each in data.rules},
             "when_words": condition_words, "then_words": consequence_words, "waiting": waiting(data),
         }  # fmt: skip
         return Page("rules.html", "Rules", data, 422 if wrong else 200, extra)
+
+    async def _compare(self, asked: Asked) -> Answer:
+        """Write down the experiment that tells whether a pin is worth its place."""
+        return await write_down(asked, await self._desk.book.rule(asked.form.get("id")), self._experiments)
 
     async def _toggle(self, asked: Asked) -> Answer:
         rule = await self._desk.book.rule(asked.form.get("id"))

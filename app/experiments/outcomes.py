@@ -16,6 +16,8 @@ from app.ingest.work import Work
 from store.experiment_sums import ArmSums
 from store.experiments import HOLDOUT, ExperimentStore
 from store.parts import Part, Parts, read_parts, write_parts
+from store.place_sums import Grown as GrownPlaces
+from store.place_sums import PlaceSums
 from store.records import Purpose
 
 COUNTED: Mapping[str, str] = {
@@ -26,6 +28,7 @@ HOLDOUT_ARMS = (HELD_OUT.key, EVERYONE.key)
 _EXPERIMENTS = int(Purpose.EXPERIMENTS)
 Grown = dict[tuple[int, int], ArmSums]
 """(experiment's number, arm's place) -> what came to its sums."""
+_AT_PLACES = ("lists", "clicks", "orders")
 
 
 class Outcomes:
@@ -37,21 +40,22 @@ class Outcomes:
         self._experiments = experiments
         self._most = most
 
-    def count(self, works: Iterable[Work]) -> Grown:
-        """Write into the rows of the people what they did, and say what came to the sums."""
+    def count(self, works: Iterable[Work]) -> tuple[Grown, GrownPlaces]:
+        """Write into the rows of the people what they did, and say what came to the sums of arms and of places."""
         grown: Grown = {}
+        places: GrownPlaces = {}
         if self._assigner.idle:
-            return grown
+            return grown, places
         for work in works:
             person = work.person
             if person is None or not int(work.decision.purposes) & _EXPERIMENTS:
                 continue
             drafts = [draft for draft in work.kept if draft.arms and draft.name in COUNTED and _accepted(work, draft)]
             if drafts:
-                self._count(person, drafts, grown)
-        return grown
+                self._count(person, drafts, grown, places)
+        return grown, places
 
-    def _count(self, person: Known, drafts: list[Draft], grown: Grown) -> None:
+    def _count(self, person: Known, drafts: list[Draft], grown: Grown, places: GrownPlaces) -> None:
         parts = self._assigner.current(read_parts(person.row.experiments))
         # A page tells what it showed when it is left, and the click that left it just before.
         for draft in sorted(drafts, key=lambda each: COUNTED[each.name] != "lists"):
@@ -59,8 +63,38 @@ class Outcomes:
                 part = self._part(person, parts, number, arm)
                 if part is not None:
                     self._add(part, COUNTED[draft.name], request, (number, self._place(number, arm)), grown)
+            if draft.places and COUNTED[draft.name] in _AT_PLACES:
+                self._count_places(parts, draft, places)
         person.row.experiments = write_parts(parts)
         person.changed = True
+
+    def _count_places(self, parts: Parts, draft: Draft, grown: GrownPlaces) -> None:
+        """What was seen, clicked or bought at the places of pins, by who is counted in the experiment anyway."""
+        running = {each.key: each for each in self._experiments.running}
+        for request, label, rule in dict.fromkeys(draft.places):
+            key, _, arm = label.partition("/")
+            experiment = running.get(key)
+            part = parts.get(experiment.number) if experiment is not None else None
+            if experiment is not None and part is not None and part.arm == arm and part.exposed:
+                where = (experiment.number, experiment.place(arm), rule)
+                self._add_at_place(part, _AT_PLACES.index(COUNTED[draft.name]), request, where, grown)
+
+    def _add_at_place(
+        self, part: Part, what: int, request: str, where: tuple[int, int, int], grown: GrownPlaces
+    ) -> None:
+        rule = where[2]
+        had = part.places.get(rule, (0, 0, 0))
+        if what == 0 and (part.last != request or rule in part.seen):
+            return
+        new_here = rule not in part.places
+        if had[what] >= self._most or (new_here and (what != 0 or len(part.places) >= self._most)):
+            return
+        if what == 0:
+            part.seen.append(rule)
+        now = part.places[rule] = (had[0] + (what == 0), had[1] + (what == 1), had[2] + (what == 2))
+        more = [new - old for new, old in zip(_place_sums(now), _place_sums(had), strict=True)]
+        before = grown.get(where, PlaceSums())
+        grown[where] = PlaceSums(*(old + new for old, new in zip(before, more, strict=True)))
 
     def _credited(self, draft: Draft) -> dict[int, tuple[str, str]]:
         """Experiment's number -> request and arm; of several lists of one experiment the first."""
@@ -101,6 +135,7 @@ class Outcomes:
             if part.last == request:
                 return
             part.last = request
+            part.seen = []
         elif not part.exposed:
             return
         before = getattr(part, what)
@@ -119,6 +154,16 @@ def _sums(part: Part) -> ArmSums:
     lists, clicks, carts, orders = part.lists, part.clicks, part.carts, part.orders
     return ArmSums(
         1, lists, clicks, carts, orders, lists * lists, clicks * clicks, carts * carts, orders * orders, clicks * lists
+    )
+
+
+def _place_sums(counts: tuple[int, int, int]) -> PlaceSums:
+    """What one person is in the sums of a rule's places."""
+    shown, clicked, bought = counts
+    if not shown:
+        return PlaceSums()
+    return PlaceSums(
+        1, shown, clicked, bought, shown * shown, clicked * clicked, bought * bought, clicked * shown, bought * shown
     )
 
 

@@ -61,5 +61,6 @@ async def forget(node: Node, experiment: Experiment) -> None:
 
     async def remove(transaction: Transaction) -> None:
         node.sums.forget(transaction, experiment.number)
+        node.place_sums.forget(transaction, experiment.number)
 
     await node.intake.writer.exclusive(remove)

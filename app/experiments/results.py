@@ -128,7 +128,7 @@ def results_of(
         for place in range(1, len(design.arms))
     ]
     return ResultsAnswer(
-        design.key, state, _date(last.day), _decision(shares, found), _arms(design, last.arms, threshold),
+        design.key, state, date_of(last.day), _decision(shares, found), _arms(design, last.arms, threshold),
         shares, found, _over_time(design, reports, alpha, options), threshold, options.confidence,
     )  # fmt: skip
 
@@ -173,7 +173,7 @@ def _metric(
     treated, control = measured(sums[place], metric), measured(sums[0], metric)
     enough = min(treated.people, control.people) >= options.people_before_reading
     found = uplift(treated, control, alpha, options.planned_people) if enough else None
-    verdict = _verdict(found, treated, control)
+    verdict = verdict_of(found, treated, control)
     sentence = _early(metric, treated, control, options) if found is None else _sentence(found, verdict)
     if found is not None and running and verdict in ("likely_better", "likely_worse", "open"):
         sentence += f", {_keep_running(treated, control, alpha, options, days, verdict)}"
@@ -185,7 +185,8 @@ def _metric(
     )  # fmt: skip
 
 
-def _verdict(found: Uplift | None, treated: Measured, control: Measured) -> Verdict:
+def verdict_of(found: Uplift | None, treated: Measured, control: Measured) -> Verdict:
+    """What an interval says, in a word."""
     if found is None:
         return "too_early"
     if found.low > 0:
@@ -255,11 +256,16 @@ def _over_time(design: Design, reports: Sequence[Report], alpha: float, options:
             if known is not None:
                 found.append(
                     DayResult(
-                        _date(report.day), arm.key, round(known.estimate, 4), round(known.low, 4), round(known.high, 4)
+                        date_of(report.day),
+                        arm.key,
+                        round(known.estimate, 4),
+                        round(known.low, 4),
+                        round(known.high, 4),
                     )
                 )
     return found
 
 
-def _date(day: int) -> str:
+def date_of(day: int) -> str:
+    """2026-11-28, of a day since 1970."""
     return (datetime(1970, 1, 1, tzinfo=UTC) + timedelta(days=day)).date().isoformat()

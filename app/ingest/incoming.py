@@ -32,6 +32,8 @@ class Draft:
     request: str = ""
     arms: tuple[tuple[str, str], ...] = ()
     """(request, `key/arm`) of the lists in experiments that it is credited to; the log does not keep them."""
+    places: tuple[tuple[str, str, int], ...] = ()
+    """(request, `key/arm`, number of a pin rule) at whose places the items stood; kept as little."""
     order: str = ""
     """The shop's number of a purchase: what one order is counted by, however often it is told."""
     counted: int = 0

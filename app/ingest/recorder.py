@@ -31,6 +31,7 @@ from store.experiment_sums import ExperimentSums
 from store.keys import KeyRing
 from store.moves import Moves
 from store.person import PersonStore
+from store.place_sums import PlaceSumsStore
 from store.records import PersonRow
 from store.suppression import Suppression, Tombstone
 from store.vault import VaultStore
@@ -66,6 +67,7 @@ class Recorder:
         assigner: Assigner,
         outcomes: Outcomes,
         sums: ExperimentSums,
+        place_sums: PlaceSumsStore,
         shown: Shown,
     ) -> None:
         """`raw_events_days`: how long the log's days are kept; `dedup_days`: how long counted ids are."""
@@ -76,6 +78,7 @@ class Recorder:
         self._assigner = assigner
         self._outcomes = outcomes
         self._sums = sums
+        self._place_sums = place_sums
         self._lent = False
         self._person = person
         self._suppression = suppression
@@ -112,7 +115,10 @@ class Recorder:
         started = self._timed("dedup", drafts, started)
         await self._builder.build(works)
         started = self._timed("build_and_learn", drafts, started)
-        self._sums.add(transaction, self._outcomes.count(works))
+        grown, places = self._outcomes.count(works)
+        self._sums.add(transaction, grown)
+        if places:
+            self._place_sums.add(transaction, places)
         started = self._timed("experiments", drafts, started)
         moved = await self._write(transaction, works, people)
         self._timed("write", drafts, started)

@@ -5,7 +5,7 @@ than the steps before have allowed, and after `minimize` no raw search text and 
 """
 
 import re
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from time import perf_counter
 
 from app.dialects.names import ALIASES
@@ -25,6 +25,7 @@ from app.ingest.wire import (
 from app.privacy.gatekeeper import ConsentSignal, Gate, named_purposes
 from app.privacy.identity import NOBODY, Claim, Persons, persons_of
 from app.privacy.signals import SignalsOnWire
+from app.serving.token import Attribution
 from store.api_keys import ApiKey
 from store.catalogue import Catalogue
 from store.clock import Clock, EventClock
@@ -34,8 +35,8 @@ from store.records import Line, Purpose
 Step = Callable[[Draft, Incoming], Draft | DropReason]
 Understand = Callable[[str], Mapping[str, float]]
 """What a search text means: "category:shoes" -> weight."""
-Attribute = Callable[[str], tuple[str, str, str] | None]
-"""(request id, placement, arm) of a token the server signed; None for any other."""
+Attribute = Callable[[str], Attribution | None]
+"""What a token the server signed says; None for any other."""
 Permitted = Callable[[SignalsOnWire], tuple[Purpose | None, bool]]
 """What consent strings permit at most, and whether one carries a general no (app/privacy/signals.py)."""
 
@@ -254,10 +255,23 @@ class Preparation:
         """
         named = dict.fromkeys([params.token, *(item.token for item in params.items or ())])
         tokens = [token for token in named if token][:_TOKENS]
-        credited = [told for token in tokens[:_TOKENS] if (told := self._attribute(token)) is not None]
+        credited = {token: told for token in tokens if (told := self._attribute(token)) is not None}
         if credited:
-            draft.request, draft.placement, _ = credited[0]
-            draft.arms = tuple((request, arm) for request, _, arm in credited if arm)
+            first = next(iter(credited.values()))
+            draft.request, draft.placement = first.request, first.placement
+            draft.arms = tuple((told.request, told.arm) for told in credited.values() if told.arm)
+            if any(told.places for told in credited.values()):
+                draft.places = tuple(self._places(params, credited))
+
+    def _places(self, params: Params, credited: Mapping[str, Attribution]) -> Iterator[tuple[str, str, int]]:
+        """The pin rules at whose places the items stood; a list that is told without items, all of its places."""
+        lines = [(item.token or params.token, self._known(item)) for item in params.items or ()]
+        for token, number in lines or [(params.token, None)]:
+            told = credited.get(token or "")
+            for rule, items in told.places if told is not None else ():
+                if not lines or number in items:
+                    assert told is not None
+                    yield told.request, told.arm, rule
 
 
 def _region(region: str | None) -> str:

@@ -50,3 +50,4 @@ async def expire_reports(node: Node, transaction: Transaction, before: float) ->
     for experiment in node.experiments.all():
         if experiment.state == "stopped" and experiment.stopped < before:
             node.sums.forget(transaction, experiment.number)
+            node.place_sums.forget(transaction, experiment.number)

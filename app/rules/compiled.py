@@ -10,7 +10,7 @@ from zoneinfo import ZoneInfo
 import msgspec
 
 from app.filters.masks import Filter, FilterError, compile_filter, ids_filter
-from app.rules.model import Rule, in_order
+from app.rules.model import Rule, in_order, number_of
 from app.rules.schedule import Times, times_of
 from store.search_words import raw_words, singular
 
@@ -45,6 +45,11 @@ class Ready:
         when = self.rule.when
         regions, devices = map(str.casefold, when.regions), map(str.casefold, when.devices)
         return tuple(map(frozenset, (when.placements, regions, devices, when.segments, when.brands)))
+
+    @cached_property
+    def number(self) -> int:
+        """What it is counted by when it pins."""
+        return number_of(self.rule)
 
     @property
     def to_verify(self) -> bool:

@@ -107,6 +107,13 @@ def read_rules(body: bytes) -> list[Rule]:
     return _decode_rules(body)
 
 
+def number_of(rule: Rule) -> int:
+    """What a pin rule is counted by, 40 bits: another one as soon as it pins something else or elsewhere, the same when
+    only its schedule, its name or its priority changed."""
+    when = msgspec.structs.replace(rule.when, schedule=Schedule())
+    return int.from_bytes(hashlib.sha256(msgspec.json.encode((rule.id, when, rule.then))).digest()[:5], "big")
+
+
 def in_order(rules: list[Rule]) -> list[Rule]:
     """By priority, then by id: the order in which rules have their way."""
     return sorted(rules, key=lambda rule: (-rule.priority, rule.id))

@@ -10,7 +10,7 @@ from __future__ import annotations
 
 import secrets
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 
 import numpy as np
 
@@ -24,7 +24,7 @@ from app.serving.recommend import PERSONAL, Page, Recommender, Shelf
 from app.serving.trials import Trial
 from plugins.calls import PluginFailed
 from plugins.contract import NO_ITEMS, Board, Candidates, Context, Floats, Ints, Model, Visitor, scaled
-from plugins.ruling import RULE_SCORE, RULES_FIRST
+from plugins.ruling import RULE_SCORE, RULES_FIRST, Pins
 from store.search_index import Matches, SearchIndex
 
 PLACEMENT = "search"
@@ -98,9 +98,10 @@ class Searcher:
         except PluginFailed:
             # A rule that cannot be asked may have forbidden anything: no item is sure to pass it.
             ranking, strategy = Ranking(), "fallback"
+        pins = self._serving.pins_compared(context, trial, replace(facts, rules_off=False))
         total = len(shown) if strategy != "fallback" else 0
         under = rules or self._serving.rules.published
-        return Found(self._shelf(ranking, strategy, context, trial, under, dry_run), total, matches.corrected)
+        return Found(self._shelf(ranking, strategy, context, trial, under, dry_run, pins), total, matches.corrected)
 
     def _static_order(self, matches: Matches, shown: Ints, context: Context) -> tuple[Ints, Ints, Floats]:
         """The first matches in the order for everyone: items, their tiers, and their static score from 0 to 1."""
@@ -167,8 +168,9 @@ class Searcher:
         return static + share * (kept.lookup(now) - static)
 
     def _shelf(
-        self, ranking: Ranking, strategy: str, context: Context, trial: Trial | None, rules: RuleSet, dry_run: bool
-    ) -> Shelf:
+        self, ranking: Ranking, strategy: str, context: Context, trial: Trial | None, rules: RuleSet, dry_run: bool,
+        pins: Pins,
+    ) -> Shelf:  # fmt: skip
         request_id = secrets.token_hex(8)
         model, serving = context.model.id, self._serving
         reasons = reasons_of(serving.plugins, ranking, context)
@@ -180,7 +182,10 @@ class Searcher:
             serving.plugins.served(context, ranking.items)
             serving.rules.answered(context.rules, ranking.items)
         arm, version = trial.label if trial else "", context.rules.version
-        token = serving.tokens.sign(request_id, PLACEMENT, context.now, arm=arm, model=model, rules=version)
+        places = serving.places(pins, ranking)
+        token = serving.tokens.sign(
+            request_id, PLACEMENT, context.now, arm=arm, model=model, rules=version, places=places
+        )
         return Shelf(request_id, token, PLACEMENT, "", strategy, ranking.items, reasons, model, made, trial, version)
 
 

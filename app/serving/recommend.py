@@ -17,6 +17,7 @@ from app.metrics import Metrics
 from app.rules.engine import Rules, RuleSet
 from app.rules.index import Facts
 from app.rules.options import RulesOptions
+from app.rules.pinned_places import Places, places_of
 from app.serving.allowed import AllowedItems
 from app.serving.blends import Blends
 from app.serving.explanations import Explanations, Remembered, remembering
@@ -31,6 +32,7 @@ from app.serving.trials import Trial, Trials
 from plugins.calls import PluginFailed
 from plugins.contract import NO_ITEMS, Board, Context, Ints, Model, Visitor
 from plugins.manager import Plugins
+from plugins.ruling import NO_PINS, Pins
 from store.catalogue import Catalogue
 from store.records import Purpose
 
@@ -154,11 +156,24 @@ class Recommender:
             context = self._context(ask, placement, page, visitor, trial, now, seed, rules)
             distinct = self.options.distinct and placement.distinct
             exclude = np.concatenate((ask.exclude, shown)) if distinct and len(shown) else ask.exclude
-            shelf = self._shelf(context, placement, trial, exclude, rules, dry_run)
+            facts = page.facts(visitor, now, placement.name, is_open=bool(placement.fill))
+            pins = self.pins_compared(context, trial, facts)
+            shelf = self._shelf(context, placement, trial, exclude, rules, dry_run, pins)
             shelves.append(shelf)
             if distinct:
                 shown = shelf.items if not len(shown) else np.concatenate((shown, shelf.items))
         return shelves
+
+    def pins_compared(self, context: Context, trial: Trial | None, facts: Facts) -> Pins:
+        """The pins whose places an experiment compares in this list: those that hold, or would if the visitor's arm had
+        not switched rules off."""
+        if trial is None or not trial.compares:
+            return NO_PINS
+        return self.rules.ruling(facts).pins if context.rules_off else context.rules.pins
+
+    def places(self, pins: Pins, ranking: Ranking) -> Places:
+        """What stands at the places of these pins."""
+        return places_of(pins, self.rules.published.rules, ranking.items.tolist()) if pins else ()
 
     def _placement(self, name: str) -> Placement:
         try:
@@ -207,6 +222,7 @@ class Recommender:
         exclude: Ints,
         rules: RuleSet | None,
         dry_run: bool,
+        pins: Pins,
     ) -> Shelf:
         if placement.exclude_bought and len(context.visitor.bought):
             exclude = np.concatenate((exclude, context.visitor.bought))
@@ -234,7 +250,10 @@ class Recommender:
             self.plugins.served(context, ranking.items)
             self.rules.answered(context.rules, ranking.items)
         arm, version = trial.label if trial else "", context.rules.version
-        token = self.tokens.sign(request_id, placement.name, context.now, arm=arm, model=model, rules=version)
+        places = self.places(pins, ranking)
+        token = self.tokens.sign(
+            request_id, placement.name, context.now, arm=arm, model=model, rules=version, places=places
+        )
         return Shelf(
             request_id,
             token,

@@ -1,6 +1,7 @@
 """A signed note that travels with a list, so that a click can be credited to the list it came from.
 
-It names the request, the placement, the experiment's arm, the model and the rules: never a person. Its time is rounded
+It names the request, the placement, the experiment's arm, the model and the rules: never a person. Where an experiment
+switches rules off it also tells which items stand at the places of pins. Its time is rounded
 to the hour, so that a token does not tell two visits of a minute apart.
 """
 
@@ -13,6 +14,7 @@ from typing import Protocol
 
 import msgspec
 
+from app.rules.pinned_places import Places
 from app.serving.options import ServingOptions
 from store.keys import Domain
 
@@ -31,6 +33,8 @@ class Attribution(msgspec.Struct, frozen=True, array_like=True):
     rules: str = ""
     hour: int = 0
     """Hours since the epoch."""
+    places: Places = ()
+    """What stands at the places of pin rules, where an experiment compares them with what would stand there."""
 
 
 _encode = msgspec.msgpack.Encoder().encode
@@ -52,9 +56,12 @@ class Tokens:
         self._keys = keys
         self._hours = options.token_hours
 
-    def sign(self, request: str, placement: str, now: float, *, arm: str = "", model: str = "", rules: str = "") -> str:
+    def sign(
+        self, request: str, placement: str, now: float, *, arm: str = "", model: str = "", rules: str = "",
+        places: Places = (),
+    ) -> str:  # fmt: skip
         """The token of one list, base64url."""
-        body = _encode(Attribution(request, placement, arm, model, rules, int(now // BUCKET_SECONDS)))
+        body = _encode(Attribution(request, placement, arm, model, rules, int(now // BUCKET_SECONDS), places))
         return urlsafe_b64encode(body + _tag(self._keys.key(Domain.TOKEN), body)).rstrip(b"=").decode()
 
     def read(self, token: str, now: float) -> Attribution | None:

@@ -10,7 +10,7 @@ import msgspec
 from app.experiments.assignment import EVERYONE, HELD_OUT
 from app.serving.placements import Placement
 from plugins.contract import Visitor
-from store.experiments import HOLDOUT, Arm, Experiment, ExperimentStore
+from store.experiments import HOLDOUT, Arm, Design, Experiment, ExperimentStore
 
 STATIC = {"retrieve": ("popular",), "weights": {"popular": 1.0}, "arrange": (), "exclude_bought": False}
 """Distinct buyers of the last 60 days, for everyone alike."""
@@ -29,6 +29,8 @@ class Trial:
 
     key: str
     arm: Arm
+    compares: bool = False
+    """Whether the places of pins are compared between this arm and one whose rules are off, or on."""
 
     @property
     def label(self) -> str:
@@ -62,6 +64,12 @@ class Trial:
         )
 
 
+def compares_places(design: Design, arm: Arm) -> bool:
+    """Whether an arm is one of the two that tell what pins are worth."""
+    sides = design.sides
+    return sides is not None and arm in (design.arms[sides[0]], design.arms[sides[1]])
+
+
 class NoSuchArm(LookupError):
     """A URL names an arm that is not running; the message says which are."""
 
@@ -88,7 +96,7 @@ class Trials:
             if experiment.design.concerns(placement, self.pages):
                 arm = experiment.arm(arms.get(experiment.key, ""))
                 if arm is not None:
-                    return Trial(experiment.key, arm)
+                    return Trial(experiment.key, arm, compares_places(experiment.design, arm))
         return Trial(HOLDOUT, EVERYONE) if HOLDOUT in arms else None
 
     def page(self, page: str, arms: Mapping[str, str]) -> Trial | None:
