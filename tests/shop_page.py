@@ -48,6 +48,10 @@ class Shop:
     """What POST /v1/recommendations says; an exception becomes 500."""
     batches: list[Batch] = field(default_factory=list)
     requests: list[Request] = field(default_factory=list)
+    notes: list[Any] = field(default_factory=list)
+    """What pages said of themselves: `fetch('/note', {method: 'POST', body: JSON.stringify(…)})`."""
+    go: bool = False
+    """What GET /go answers to a page that waits to be told to go on."""
     changed: asyncio.Condition = field(default_factory=asyncio.Condition)
 
     @property
@@ -81,9 +85,9 @@ class Shop:
         """As new, for the next test."""
         self.html = self.attributes = self.inline = ""
         self.policy = Shop.policy
-        self.status = 202
+        self.status, self.go = 202, False
         self.answer = lambda _: {}
-        self.batches, self.requests = [], []
+        self.batches, self.requests, self.notes = [], [], []
 
     def app(self) -> ASGIApp:
         return Starlette(
@@ -91,6 +95,8 @@ class Shop:
                 Route("/{name}.js", self._script),
                 Route("/v1/events", self._take_events, methods=["POST", "OPTIONS"]),
                 Route("/v1/recommendations", self._recommend, methods=["POST", "OPTIONS"]),
+                Route("/go", self._may_go),
+                Route("/note", self._take_note, methods=["POST"]),
                 Route("/{path:path}", self._page),
             ]
         )
@@ -117,6 +123,15 @@ class Shop:
                 self.batches.append(json.loads(body))
             self.changed.notify_all()
         return Response(b"{}", self.status, {"access-control-allow-origin": "*"})
+
+    async def _may_go(self, _: Request) -> Response:
+        return Response("yes" if self.go else "not yet", media_type="text/plain")
+
+    async def _take_note(self, request: Request) -> Response:
+        async with self.changed:
+            self.notes.append(await request.json())
+            self.changed.notify_all()
+        return Response(status_code=204)
 
     async def _recommend(self, request: Request) -> Response:
         body = json.loads(await request.body() or b"{}")

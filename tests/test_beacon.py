@@ -207,6 +207,55 @@ async def test_another_tab_that_withdraws_silences_this_one(page: Page, shop: Sh
     assert await storage(page) == {"localStorage": None, "sessionStorage": None}
 
 
+async def test_what_a_visitor_cleared_is_not_written_back_when_the_page_is_left(page: Page, shop: Shop) -> None:
+    await visit(page, shop)
+    await flush(page)
+    await shop.until(lambda: "page_view" in shop.names)
+    anon = shop.batches[0]["anon"]
+    shop.status = 503
+    await page.evaluate("pz('purchase', {transaction_id: 't', items: [{item_id: 'boot'}]})")
+    await shop.until(lambda: len(shop.requests) == 2)
+    shop.status = 202
+    await page.evaluate("pz('view_item', {items: [{item_id: 'boot'}]}); localStorage.clear()")
+    await page.clock.fast_forward(20_000)  # engaged time to tell
+    await page.goto("about:blank")
+    later = await browser_page(page)
+    await visit(later, shop, "/later", consent="pending")
+    assert await storage(later) == {"localStorage": None, "sessionStorage": None}
+    await later.evaluate("pz('consent', 'granted')")
+    await shop.until(lambda: len(shop.batches) == 2)
+    assert "purchase" not in shop.names
+    assert shop.batches[1]["anon"] != anon
+    assert len({event["id"].partition("-")[0] for event in shop.batches[1]["events"]}) == 1  # of the later page alone
+
+
+async def test_what_a_visitor_cleared_in_one_tab_is_written_back_by_none(page: Page, shop: Shop) -> None:
+    await visit(page, shop)
+    other = await browser_page(page)
+    await visit(other, shop, "/other")
+    anon = (await other.evaluate("pz('visitor')"))["anon"]
+    assert (await page.evaluate("pz('visitor')"))["anon"] == anon
+    await other.evaluate("localStorage.clear()")
+    await page.evaluate("pz('add_to_cart', {items: [{item_id: 'boot'}]})")
+    for tab in (page, other):
+        assert (await tab.evaluate("pz('visitor')")).get("anon") is None
+        await tab.goto("about:blank")
+    later = await browser_page(page)
+    await visit(later, shop, "/later", consent="pending")
+    assert await storage(later) == {"localStorage": None, "sessionStorage": None}
+    assert "add_to_cart" not in shop.names
+
+
+async def test_a_browser_that_keeps_nothing_is_not_taken_for_one_that_was_cleared(page: Page, shop: Shop) -> None:
+    shop.inline = "Storage.prototype.setItem = () => { throw new DOMException('full', 'QuotaExceededError') }"
+    await visit(page, shop)
+    await page.evaluate("pz('view_item', {items: [{item_id: 'boot'}]})")
+    await flush(page)
+    await shop.until(lambda: "view_item" in shop.names)
+    assert {batch["consent"] for batch in shop.batches} == {"granted"}
+    assert len({batch["anon"] for batch in shop.batches}) == 1
+
+
 async def test_requests_need_no_preflight_and_carry_neither_cookies_nor_query_strings(page: Page, shop: Shop) -> None:
     await page.context.add_cookies([{"name": "secret", "value": "1", "url": shop.server}])
     shop.attributes = 'data-consent="granted"'
@@ -415,7 +464,10 @@ async def test_a_product_in_the_page_is_viewed_once_however_often_it_is_told(pag
     )
     shop.html = f'<script type="application/ld+json">{product}</script>'
     await visit(page, shop)
-    await page.evaluate("dataLayer.push({event: 'view_item', ecommerce: {items: [{item_id: 'boot'}]}})")
+    await page.evaluate(
+        """window.dataLayer = window.dataLayer || [];
+        dataLayer.push({event: 'view_item', ecommerce: {items: [{item_id: 'boot'}]}})"""
+    )
     await page.evaluate("history.pushState({}, '', '/p/other')")
     await settled(page)
     await shop.until(lambda: shop.names.count("page_view") == 2)
@@ -443,6 +495,7 @@ async def test_google_consent_mode_decides_where_the_shop_says_so(page: Page, sh
 
 async def test_a_page_kept_in_the_back_forward_cache_is_viewed_anew(page: Page, shop: Shop) -> None:
     await visit(page, shop)
+    await page.clock.run_for(100)
     await page.evaluate("dispatchEvent(new PageTransitionEvent('pageshow', {persisted: false}))")
     await page.evaluate("dispatchEvent(new PageTransitionEvent('pageshow', {persisted: true}))")
     await settled(page)

@@ -21,7 +21,7 @@
   const doc = document;
   const script = doc.currentScript || doc.querySelector('[data-key]');
   const early = window.pz;
-  if (!script || (early && early.on)) return; // no key, or a second copy of this file
+  if (!script || (early?.on)) return; // no key, or a second copy of this file
   const options = script.dataset;
 
   const endpoint = options.endpoint || new URL('/v1/events', script.src);
@@ -34,10 +34,11 @@
   const gcm = {}; // what Google Consent Mode was told
   let extras = {}; // what the shop says about the page: region, signals (consent strings: tcf, gpp, gcm)
   let memo = {}; // what storage holds, also when storage refuses
+  let kept; // the entry as this page saw it last in storage
   let queue = [];
   let era = 0; // counts consent decisions: what was in flight under an older one is not put back
-  let busy, timer, failures, stopped;
-  let view, here, item, seen, shown, shownTimer;
+  let busy, timer, pause, stopped;
+  let view, here, item, seen;
   let engaged, last, active, deepest;
   let sequence = 0;
 
@@ -50,18 +51,39 @@
   };
   const listen = (target, names, work) =>
     names.split(' ').map((name) => target.addEventListener(name, guard(work), { capture: true, passive: true }));
+  /** When the page has nothing better to do, within a second. */
+  const idle = (work) => (window.requestIdleCallback || setTimeout)(guard(work), { timeout: 1e3 });
   const random = (bytes) =>
-    Array.from(crypto.getRandomValues(new Uint8Array(bytes)), (b) => (b + 256).toString(16).slice(1)).join('');
+    [...crypto.getRandomValues(new Uint8Array(bytes))].map((b) => (b + 256).toString(16).slice(1)).join('');
+  const each = (selector, work) => doc.querySelectorAll(selector).forEach(work);
+  const say = (name, detail) => doc.dispatchEvent(new CustomEvent('pz:' + name, { detail }));
   const tab = random(6);
   const known = () => state == 'granted' || state == 'session';
 
   // ---- storage: one entry, only with consent to store
   const area = () => (state == 'granted' ? localStorage : sessionStorage);
   const load = () => {
-    guard(() => known() && (memo = JSON.parse(area().getItem('pz')) || memo))();
+    guard(() => {
+      if (!known()) return;
+      const stored = area().getItem('pz');
+      if (stored) memo = JSON.parse((kept = stored));
+      else if (kept) {
+        // the visitor cleared it, or withdrew in another tab: wait until the shop says what holds now
+        era++;
+        queue = [];
+        memo = {};
+        state = 'pending';
+      }
+    })();
     return memo;
   };
-  const save = () => guard(() => known() && area().setItem('pz', JSON.stringify(memo)))();
+  const save = guard(() => {
+    const text = JSON.stringify(memo);
+    if (kept != text && known()) {
+      area().setItem('pz', text);
+      kept = text;
+    }
+  });
   const erase = () => {
     state == 'granted' || guard(() => localStorage.removeItem('pz'))();
     state == 'session' || guard(() => sessionStorage.removeItem('pz'))();
@@ -69,13 +91,13 @@
 
   /** Who is asking, as far as consent allows: what every batch and every recommendation request carries. */
   const visitor = () => {
+    load();
     const who = { consent: state, purposes, consent_version: version };
     if (known()) {
       const now = Date.now();
-      load();
       if (state == 'granted') memo.a = memo.a || random(16);
       memo.s = now - memo.t < 18e5 ? memo.s : random(16); // a visit ends after 30 idle minutes
-      memo.t = now;
+      memo.t = now - (now % 6e4); // by the minute, so that few calls have something to write
       save();
       Object.assign(who, { anon: memo.a, session: memo.s, signals: extras.signals }, user);
     }
@@ -89,17 +111,18 @@
     });
   const post = (body) => fetch(endpoint, { method: 'POST', body, keepalive: true, credentials: 'omit' });
 
-  const later = (ms) => (timer = timer || setTimeout(flush, ms));
+  const later = (ms) => (timer = timer || setTimeout(idle, ms, () => flush()));
   const flush = guard((hiding) => {
     clearTimeout(timer);
     timer = 0;
+    const who = visitor();
     if (!queue.length || stopped || state == 'pending' || (busy && !hiding)) return;
     let size = 0;
     let count = 0;
     // 20,000 characters are at most 60 KB: under the server's cap and the browser's 64 KB for keepalive
     while (count < 99 && count < queue.length && (size += JSON.stringify(queue[count]).length) < 2e4) count++;
     const events = queue.splice(0, count || 1);
-    const body = envelope(visitor(), events);
+    const body = envelope(who, events);
     if (hiding && guard(() => navigator.sendBeacon(endpoint, body))()) return flush(1);
     const began = era;
     busy = 1;
@@ -108,22 +131,24 @@
         const status = answer.status;
         if (status == 410) stopped = queue = [];
         if (status > 499 || status == 429 || status == 408) throw 0;
-        if (load().q) memo.q = memo.q.filter((e) => !events.some((sent) => sent.id == e.id));
+        load().q = memo.q?.filter((e) => !events.some((sent) => sent.id == e.id));
         save();
-        failures = busy = 0;
-        doc.dispatchEvent(new CustomEvent('pz:sent', { detail: { status, events } }));
+        pause = busy = 0;
+        say('sent', { status, events });
         if (queue.length) later(1);
       })
       .catch(() => {
         busy = 0;
         if (era != began) return;
         queue = events.concat(queue);
-        failures = Math.min(-~failures, 6);
-        later(2 ** failures * 500 * (1 + Math.random()));
+        pause = Math.min(pause * 2 || 1e3, 32e3);
+        later(pause * (1 + Math.random()));
       });
   });
 
   // ---- events
+  const born = (name) => ({ id: tab + '-' + sequence++, name, ts: Date.now() });
+  const unname = (event) => ((event.id = random(8)), (event.page = undefined));
   const track = (name, params = {}) => {
     if (!name || stopped || state == 'denied') return;
     const items = params.items || [];
@@ -136,19 +161,12 @@
       // the shelf that was clicked gets the credit for what is bought later
       const clicks = memo.k || [];
       if (name == 'select_item') {
-        memo.k = clicks.concat([[i.item_id, i.token, i.item_list_id]]).slice(-20);
+        load().k = clicks.concat([[i.item_id, i.token, i.item_list_id]]).slice(-20);
         save();
       } else if (!i.token) clicks.map((c) => c[0] == i.item_id && ([, i.token, i.item_list_id] = c));
     });
-    const nameless = state == 'anonymous';
-    const event = {
-      id: nameless ? random(8) : tab + '-' + sequence++,
-      name,
-      ts: Date.now(),
-      page: nameless ? undefined : view,
-      item: first,
-      params,
-    };
+    const event = { ...born(name), page: view, item: first, params };
+    if (state == 'anonymous') unname(event);
     // sent at once, and kept until the server has said yes
     const once = /purchase|add_to_cart|refund/.test(name);
     if (queue.length < (state == 'pending' ? 50 : 200)) queue.push(event);
@@ -164,26 +182,22 @@
     if (!/^(pending|granted|session|anonymous)$/.test(next)) next = 'denied'; // what cannot be read is a no
     const changed = next != state;
     if (!changed && '' + named == '' + purposes) return;
-    const who = known() && visitor();
+    const who = visitor();
     era++;
     if (changed && next != 'granted') memo = {};
-    if (next == 'denied' || (who && next == 'anonymous')) queue = [];
+    if (next == 'denied' || (who.session && next == 'anonymous')) queue = [];
     state = next;
+    kept = 0;
     purposes = named;
     version = text || version;
     erase();
-    if (who) {
+    if (who.session) {
       // the server hears of a change under the id it knows; a visitor who never agreed to anything is not heard of
       const was = who.anon && next == 'session' ? 'denied' : next; // what outlives the visit ends here
-      post(envelope({ ...who, consent: was, purposes, consent_version: version }, [
-        { id: tab + '-' + sequence++, name: 'consent_update', ts: Date.now() },
-      ])).catch(() => {});
+      post(envelope({ ...who, consent: was, purposes, consent_version: version }, [born('consent_update')])).catch(() => {});
     } else if (known()) queue = (load().q || []).concat(queue);
-    if (next == 'anonymous') {
-      // what waited under "pending" loses its ids
-      queue.map((e) => ((e.id = random(8)), (e.page = undefined)));
-    }
-    doc.dispatchEvent(new CustomEvent('pz:consent', { detail: next }));
+    if (next == 'anonymous') queue.map(unname); // what waited under "pending" loses its ids
+    say('consent', next);
     flush();
   };
 
@@ -192,8 +206,7 @@
     const box = el.closest('[data-pz-item]');
     if (!box) return;
     const { pzItem, pzIndex, pzPrice, pzQuantity } = box.dataset;
-    const list = box.closest('[data-pz-list]');
-    const { pzList, pzToken } = list ? list.dataset : box.dataset;
+    const { pzList, pzToken } = (box.closest('[data-pz-list]') || box).dataset;
     return {
       item_id: pzItem,
       index: +pzIndex,
@@ -205,60 +218,46 @@
   };
   listen(doc, 'click auxclick', (e) => {
     const el = e.button < 2 && e.target.closest('a[href],[data-pz-event]');
-    const it = el && card(el);
-    const name = el && (el.dataset.pzEvent || (it && it.item_list_id && 'select_item'));
-    if (!name) return;
-    const currency = el.closest('[data-pz-currency]');
+    if (!el) return;
+    const it = card(el);
+    const name = el.dataset.pzEvent || (it?.item_list_id && 'select_item');
     track(name, {
       items: it && [it],
-      currency: currency && currency.dataset.pzCurrency,
+      currency: el.closest('[data-pz-currency]')?.dataset.pzCurrency,
       value: it && it.price * it.quantity, // NaN is null in JSON
     });
   });
 
   // ---- impressions: half of the card for one second, once per page view, told per shelf
-  const waiting = new Map();
-  const impressions = guard(() => {
-    clearTimeout(shownTimer);
-    shownTimer = 0;
-    for (const list in shown) track('view_item_list', { item_list_id: list, items: shown[list] });
-    shown = {};
-  });
+  const waiting = new Map(); // card → the look that found it in sight
   const observer = new IntersectionObserver(
-    guard((entries) =>
-      entries.map(({ target, isIntersecting }) => {
-        clearTimeout(waiting.get(target));
-        waiting.delete(target);
-        if (!isIntersecting) return;
-        waiting.set(
-          target,
-          setTimeout(
-            guard(() => {
-              waiting.delete(target);
-              const it = card(target);
-              const key = [it.item_list_id, it.item_id] + '';
-              if (doc.hidden || seen.has(key)) return;
-              seen.add(key);
-              observer.unobserve(target);
-              (shown[it.item_list_id] = shown[it.item_list_id] || []).push(it);
-              shownTimer = shownTimer || setTimeout(impressions, 500);
-            }),
-            1e3,
-          ),
-        );
-      }),
-    ),
+    guard((look) => {
+      look.map(({ target, isIntersecting }) => (isIntersecting ? waiting.set(target, look) : waiting.delete(target)));
+      setTimeout(idle, 1e3, () => {
+        const shown = {};
+        waiting.forEach((began, target) => {
+          if (began != look) return;
+          waiting.delete(target);
+          const it = card(target);
+          const list = it.item_list_id;
+          const key = list + ' ' + it.item_id;
+          if (doc.hidden || seen.has(key)) return;
+          seen.add(key);
+          (shown[list] = shown[list] || []).push(it);
+        });
+        for (const list in shown) track('view_item_list', { item_list_id: list, items: shown[list] });
+      });
+    }),
     { threshold: 0.5 },
   );
-  const told = new WeakSet();
   let scanTimer;
   const scan = guard(() => {
     scanTimer = 0;
-    doc.querySelectorAll('[data-pz-list] [data-pz-item]').forEach((el) => observer.observe(el));
-    doc.querySelectorAll('script[data-pz-event]').forEach((el) => {
-      if (told.has(el)) return;
-      told.add(el);
-      track(el.dataset.pzEvent, JSON.parse(el.textContent));
+    each('[data-pz-list] [data-pz-item]', (el) => observer.observe(el));
+    each('script[data-pz-event]', (el) => {
+      const name = el.dataset.pzEvent;
+      el.dataset.pzEvent = ''; // told once
+      track(name, name && JSON.parse(el.textContent));
     });
   });
 
@@ -276,7 +275,7 @@
   });
   const product = guard(() => {
     // on loads only: after pushState it still describes the page before
-    doc.querySelectorAll('[type="application/ld+json"]').forEach((el) => {
+    each('[type="application/ld+json"]', (el) => {
       const told = JSON.parse(el.textContent);
       [].concat(told['@graph'] || told).map((it) => {
         if (it.sku && it['@type'] == 'Product') track('view_item', { items: [{ item_id: it.sku }] });
@@ -284,9 +283,9 @@
     });
   });
   const watch = () => {
-    waiting.forEach(clearTimeout);
+    waiting.clear();
     observer.disconnect();
-    scan();
+    idle(scan);
   };
 
   // ---- engaged time: visible, focused, and something moved within the last 30 seconds
@@ -295,7 +294,7 @@
     if (active) engaged += Math.min(now - last, 3e4);
     last = now;
     active = !doc.hidden && doc.hasFocus();
-    if (e && e.type > 's') deepest = Math.max(deepest, scrollY); // a scroll: at any other time asking would force a layout
+    if (e?.type > 's') deepest = Math.max(deepest, scrollY); // a scroll: at any other time asking would force a layout
   };
   const engagement = () => {
     beat();
@@ -310,10 +309,9 @@
   // ---- pages
   const page = () => {
     if (here) leave();
-    here = { url: location.pathname, ref: here ? here.url : doc.referrer.split(/[?#]/)[0] };
+    here = { url: location.pathname, ref: here?.url || doc.referrer.split(/[?#]/)[0] };
     view = random(6);
     seen = new Set();
-    shown = {};
     item = undefined;
     engaged = deepest = 0;
     beat();
@@ -321,43 +319,17 @@
     watch();
   };
   const start = guard(() => {
-    const calls = (early && early.q) || [];
     window.pz = guard((name, a, b) => (commands[name] || track.bind(0, name))(a, b));
     window.pz.on = 1;
-    calls.map((call) => window.pz(...call));
+    early?.q?.map((call) => window.pz(...call));
     const initial = google ? state : options.consent || state;
     if (state == 'pending') decide(navigator.globalPrivacyControl && initial != 'denied' ? 'anonymous' : initial);
     page();
-    guard(() => {
-      const layer = (window.dataLayer = window.dataLayer || []);
-      const push = layer.push;
-      layer.forEach(heard);
-      layer.push = (...told) => {
-        told.forEach(heard);
-        return push.apply(layer, told);
-      };
-    })();
-    item || product();
-    new MutationObserver(() => (scanTimer = scanTimer || setTimeout(scan, 200))).observe(doc, { childList: true, subtree: true });
-    listen(window, 'pointerdown pointermove keydown scroll focus blur', beat);
-    listen(doc, 'visibilitychange', () => {
-      if (!doc.hidden) {
-        beat();
-        watch();
-      } else leave(1);
-    });
     listen(window, 'pagehide', leave);
-    listen(window, 'pageshow', (e) => e.persisted && page());
-    listen(window, 'popstate', moved);
-    listen(window, 'online', () => flush());
-    listen(window, 'storage', () => {
-      // another tab withdrew: wait until the shop says what holds now
-      if (state == 'granted' && !localStorage.getItem('pz')) {
-        era++;
-        queue = [];
-        memo = {};
-        state = 'pending';
-      }
+    listen(doc, 'visibilitychange', () => {
+      if (doc.hidden) return leave(1);
+      beat();
+      watch();
     });
     ['pushState', 'replaceState'].map((name) => {
       const original = history[name];
@@ -367,10 +339,27 @@
         return result;
       };
     });
+    idle(() => {
+      new MutationObserver(() => (scanTimer = scanTimer || setTimeout(idle, 200, scan))).observe(doc, { childList: true, subtree: true });
+      listen(window, 'pointerdown pointermove keydown scroll focus blur', beat);
+      listen(window, 'pageshow', (e) => e.persisted && page());
+      listen(window, 'popstate', moved);
+      listen(window, 'online', () => flush());
+      listen(window, 'storage', load);
+      guard(() => {
+        const layer = (window.dataLayer = window.dataLayer || []);
+        const push = layer.push;
+        layer.forEach(heard);
+        layer.push = (...told) => {
+          told.forEach(heard);
+          return push.apply(layer, told);
+        };
+      })();
+      item || product();
+    });
   });
   const moved = () => location.pathname != here.url && page();
   const leave = (hiding) => {
-    impressions();
     engagement();
     flush(hiding);
   };

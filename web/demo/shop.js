@@ -238,11 +238,13 @@ const arrange = async () => {
     });
     if (!answer.ok) return;
     const { sections, banner: said } = await answer.json();
-    const below = (el) => el.getBoundingClientRect().top > innerHeight;
-    const now = [...front.querySelectorAll('[data-section]')].filter(below);
-    const wanted = sections.map(({ id }) => now.find((el) => el.dataset.section == id)).filter(Boolean);
-    const moving = now.filter((el) => wanted.includes(el));
-    if (moving.some((el, place) => el != wanted[place])) {
+    const inOrder = (here) => sections.map(({ id }) => here.find((el) => el.dataset.section == id)).filter(Boolean);
+    const differs = (here, wanted) => here.filter((el) => wanted.includes(el)).some((el, place) => el != wanted[place]);
+    const all = [...front.querySelectorAll('[data-section]')];
+    const now = differs(all, inOrder(all)) ? all.filter((el) => el.getBoundingClientRect().top > innerHeight) : [];
+    const wanted = inOrder(now);
+    if (differs(now, wanted)) {
+      const moving = now.filter((el) => wanted.includes(el));
       const slots = moving.map((el) => {
         const slot = document.createComment('');
         el.before(slot);
@@ -296,6 +298,7 @@ const STATES = {
   denied: 'You said no: nothing is sent',
 };
 const describe = () => {
+  if ($('lens').hidden) return; // nothing is made for what nobody looks at
   const visitor = ask('visitor');
   if (!visitor || !visitor.consent) return;
   const who = persona && persona.value ? persona.selectedOptions[0] : undefined;
@@ -314,43 +317,45 @@ const describe = () => {
       return row;
     }),
   );
+  if (shelves.size) $('lens-shelves').replaceChildren(...[...shelves.values()].map(shelfRow));
+  if (told.length) $('lens-events').replaceChildren(...told.map(eventRow));
 };
 const shelves = new Map();
+const told = [];
 const noteShelf = (result, answer, heading) => {
-  if (!result) return;
+  shelves.set(result.placement, { result, answer, heading });
+  describe();
+};
+const shelfRow = ({ result, answer, heading }) => {
   const li = make('li');
   const head = make('div');
   head.append(make('b', heading || result.placement), make('span', result.strategy, 'tag ' + result.strategy));
-  const reasons = [...new Set((result.items || []).map((item) => item.reason && item.reason.text).filter(Boolean))].slice(0, 3);
+  const items = result.items || [];
+  const reasons = [...new Set(items.map((item) => item.reason && item.reason.text).filter(Boolean))].slice(0, 3);
   const took = answer && answer.took_ms != null ? `Answered in ${(+answer.took_ms).toFixed(1)} ms. ` : '';
-  li.append(head, make('p', took + (reasons.join('. ') || (result.items.length ? 'From this page alone.' : 'Nothing to show yet.'))));
-  shelves.set(result.placement, li);
-  $('lens-shelves').replaceChildren(...shelves.values());
+  const why = reasons.join('. ') || (items.length ? 'From this page alone.' : 'Nothing to show yet.');
+  li.append(head, make('p', answer ? took + why : 'As the shop\u2019s server drew it: from this page alone, without asking who you are.'));
+  return li;
 };
 document.addEventListener('pz:recs', (e) => {
-  const { result, answer } = e.detail;
+  const { result, answer } = e.detail || {};
   const title = e.target.querySelector('h2');
   const { otherwise } = e.target.dataset;
   if (title && otherwise && result && result.strategy != 'personalized') title.textContent = otherwise;
-  noteShelf(result, answer, title && title.textContent);
-  describe();
+  if (answer || !result) noteShelf(result || { placement: e.target.getAttribute('placement'), strategy: 'contextual' }, answer, title && title.textContent);
 });
-const told = [];
+const eventRow = (event) => {
+  const items = (event.params && event.params.items) || [];
+  const what = event.params && event.params.item_list_id || event.item || '';
+  const li = make('li');
+  const row = make('div');
+  row.append(make('code', event.name), make('span', [what, items.length > 1 ? items.length + ' items' : ''].filter(Boolean).join(', '), 'soft'));
+  li.append(row);
+  return li;
+};
 document.addEventListener('pz:sent', (e) => {
-  for (const event of e.detail.events) {
-    const items = (event.params.items || []).length;
-    const what = event.params.item_list_id || event.item || '';
-    const li = make('li');
-    const row = make('div');
-    row.append(make('code', event.name), make('span', [what, items > 1 ? items + ' items' : ''].filter(Boolean).join(', '), 'soft'));
-    li.append(row);
-    told.unshift(li);
-  }
+  told.unshift(...e.detail.events.slice().reverse());
   told.length = Math.min(told.length, 12);
-  if (told.length) $('lens-events').replaceChildren(...told);
   describe();
 });
-addEventListener('DOMContentLoaded', () => {
-  describe();
-  if (cookie('demo_lens')) lens(true);
-});
+addEventListener('DOMContentLoaded', () => cookie('demo_lens') && lens(true));
