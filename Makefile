@@ -89,7 +89,7 @@ $(STAMPS)/project: pyproject.toml $(STAMPS)/runtime
 	@$(PIP) install --quiet --no-input --no-deps --no-build-isolation --editable .
 	@touch $@
 
-$(STAMPS)/loops: store/loops/_loops.py tools/build_loops.sh $(STAMPS)/build
+$(STAMPS)/loops: $(wildcard store/loops/source/*.py) tools/join_loops.py tools/build_loops.sh $(STAMPS)/build
 	@echo "compiling the inner loops"
 	@tools/build_loops.sh
 	@touch $@

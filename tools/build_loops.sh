@@ -1,5 +1,5 @@
 #!/usr/bin/env bash
-# Compiles store/loops/_loops.py, the inner loops of an answer and of a training, beside its source: Cython makes C of it,
+# Compiles store/loops/source, the inner loops of an answer and of a training, into one module: Cython makes C of them,
 # the compiler a module. Portable: no instruction this very processor may have and another not. Where processors of this
 # family may have wider ones, a second module, _wide, is made for those: store/loops/compiled.py looks at the processor.
 set -eu
@@ -10,8 +10,7 @@ suffix=$($python -c 'import sysconfig; print(sysconfig.get_config_var("EXT_SUFFI
 made=$(mktemp -d)
 trap 'rm -rf "$made"' EXIT
 
-built_from=$(sha256sum store/loops/_loops.py | cut -c1-64)
-sed "s/^BUILT_FROM = \"\"$/BUILT_FROM = \"$built_from\"/" store/loops/_loops.py >"$made/_loops.py"
+$python tools/join_loops.py >"$made/_loops.py"
 
 build() { # name, further options of the compiler
   name=$1

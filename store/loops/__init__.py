@@ -15,7 +15,9 @@ from store.loops.plain import Boards, Word
 try:
     from store.loops import compiled as fastest
 except ImportError as reason:  # slower, and the same answers
-    logging.getLogger("personalize").warning("answers take longer: the inner loops are not compiled (%s)", reason)
+    logging.getLogger("personalize").warning(
+        "answers take longer: the inner loops were not compiled, `make setup` does it (%s)", reason
+    )
     fastest = plain  # type: ignore[misc]  # two modules with the same functions (tests/test_loops.py)
 
 COMPILED = fastest is not plain

@@ -1,7 +1,8 @@
-"""The loops of an answer, compiled: makes room for the results and hands flat arrays to `_loops.py`.
+"""The loops of an answer, compiled: makes room for the results and hands flat arrays to what is in `source`.
 
-What each function means stands in plain.py. `_wide` is the same file compiled for processors with AVX2 and FMA, and
-used on them. Importing this raises ImportError where `_loops` was not built, or not from the file that lies beside it.
+What each function means stands in plain.py. `_loops` is compiled of `source` (tools/build_loops.sh), `_wide` of the
+same for processors with AVX2 and FMA, and used on them. Importing this raises ImportError where they were not built, or
+not of the source that lies here.
 """
 
 from __future__ import annotations
@@ -20,11 +21,11 @@ from store.records import Floats, Ints, Mask
 if wide():
     from store.loops import _wide as _loops
 else:
-    from store.loops import _loops  # type: ignore[no-redef]  # one file, compiled twice
+    from store.loops import _loops  # type: ignore[no-redef]  # one source, compiled twice
 
-_SOURCE = Path(__file__).with_name("_loops.py")  # not there in a frozen binary, which is made in one go
-if _SOURCE.exists() and sha256(_SOURCE.read_bytes()).hexdigest() != _loops.BUILT_FROM:
-    raise ImportError("store/loops/_loops.py has changed since it was compiled; `make setup` compiles it")
+_SOURCE = sorted(Path(__file__).with_name("source").glob("*.py"))  # not there in a frozen binary, made in one go
+if _SOURCE and sha256(b"".join(path.read_bytes() for path in _SOURCE)).hexdigest() != _loops.BUILT_FROM:
+    raise ImportError("store/loops/source has changed since")
 
 _empty, _int, _float = np.empty, np.int32, np.float32
 
