@@ -3,15 +3,12 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
 
 import numpy as np
 
 from store import loops
 from store.records import Floats, Ints
-
-if TYPE_CHECKING:
-    from scipy.sparse import csr_matrix
+from store.sparse import Rows
 
 
 @dataclass(frozen=True, eq=False)
@@ -35,7 +32,7 @@ EVERY = 1 << 20
 NO_LINKS = Links(np.empty(0, np.int32), np.empty(0, np.int32), np.empty(0, np.float32))
 
 
-def links_of(matrix: csr_matrix | None, items: Ints, weights: Floats | None = None, most: int = EVERY) -> Links:
+def links_of(matrix: Rows | None, items: Ints, weights: Floats | None = None, most: int = EVERY) -> Links:
     """The stored neighbours of `items` in a sparse [size, size] matrix, of each the first `most`; items beyond its
     rows have none."""
     if matrix is None or not len(items):

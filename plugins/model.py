@@ -6,10 +6,9 @@ from collections.abc import Mapping
 from typing import TYPE_CHECKING, Protocol
 
 from store.records import Floats, Ints
+from store.sparse import Rows
 
 if TYPE_CHECKING:
-    from scipy.sparse import csr_matrix
-
     from plugins.contract import Allowed
 
 
@@ -26,11 +25,11 @@ class Model(Protocol):
         """ALS item vectors, [size, d]; a row of zeros where the item had no behaviour."""
 
     @property
-    def neighbours(self) -> csr_matrix | None:
+    def neighbours(self) -> Rows | None:
         """Item neighbours from everyone's histories, [size, size], top-k rows."""
 
     @property
-    def together(self) -> csr_matrix | None:
+    def together(self) -> Rows | None:
         """Bought together, from baskets, [size, size], top-k rows."""
 
     @property

@@ -18,6 +18,7 @@ from numpy.typing import NDArray
 
 from store.beside import PIECE, Rest, at_once, pieces
 from store.faults import GenerationUnreadable
+from store.sparse import StoredRows
 
 if TYPE_CHECKING:
     from scipy.sparse import csr_matrix
@@ -61,18 +62,17 @@ class StoredGeneration:
     """Files that are not arrays, such as an index, by their name."""
     card: Card
 
-    def matrix(self, name: str) -> csr_matrix | None:
+    def rows(self, name: str) -> StoredRows | None:
         """The sparse matrix kept as `<name>.data|indices|indptr`; None where it was not learned.
 
-        Its number of columns is in the card under "columns", else it is square.
+        Raises GenerationUnreadable where the three do not fit.
         """
-        from scipy.sparse import csr_matrix as make
-
         if f"{name}.indptr" not in self.arrays:
             return None
-        data, indices, indptr = (self.arrays[f"{name}.{part}"] for part in _MATRIX_PARTS)
-        columns = self.card.get("columns", {}).get(name, len(indptr) - 1)
-        return make((data, indices, indptr), shape=(len(indptr) - 1, columns), copy=False)
+        try:
+            return StoredRows(**{part: self.arrays[f"{name}.{part}"] for part in _MATRIX_PARTS})
+        except (KeyError, ValueError) as error:
+            raise GenerationUnreadable(self.folder, f"{name} is no matrix ({error}); train again") from error
 
 
 def matrix_arrays(name: str, matrix: csr_matrix) -> dict[str, Array]:

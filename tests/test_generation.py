@@ -19,6 +19,7 @@ from store.generation import (
     publish,
     write_generation,
 )
+from store.sparse import row
 
 
 @pytest.fixture(autouse=True, params=[4 << 20, 1], ids=["mapped", "read"], scope="module")
@@ -69,12 +70,40 @@ def test_any_array_of_numbers_comes_back(tmp_path_factory: pytest.TempPathFactor
 
 def test_a_sparse_matrix_comes_back(tmp_path: Path) -> None:
     matrix = csr_matrix(np.random.default_rng(1).poisson(0.2, (20, 30)).astype(np.float32))
-    write(tmp_path, arrays=matrix_arrays("neighbours", matrix), card={"columns": {"neighbours": 30}})
+    write(tmp_path, arrays=matrix_arrays("neighbours", matrix))
     found = load_generation(tmp_path, "g1")
-    kept = found.matrix("neighbours")
+    kept = found.rows("neighbours")
     assert kept is not None
-    np.testing.assert_array_equal(kept.toarray(), matrix.toarray())
-    assert found.matrix("together") is None
+    whole = csr_matrix((kept.data, kept.indices, kept.indptr), shape=matrix.shape)
+    np.testing.assert_array_equal(whole.toarray(), matrix.toarray())
+    for number in range(20):
+        items, strengths = row(kept, number)
+        assert dict(zip(items.tolist(), strengths.tolist(), strict=True)) == {
+            item: count for item, count in enumerate(matrix.toarray()[number].tolist()) if count
+        }
+    assert found.rows("together") is None
+
+
+@pytest.mark.parametrize(
+    ("part", "array"),
+    [
+        ("indptr", np.array([0, 2, 1, 3], np.int32)),
+        ("indptr", np.array([0, 1, 2, 4], np.int32)),
+        ("indptr", np.array([1, 1, 2, 3], np.int32)),
+        ("indptr", np.empty(0, np.int32)),
+        ("data", np.ones(2, np.float32)),
+        ("data", None),
+    ],
+)
+def test_three_arrays_that_are_no_matrix_are_refused(tmp_path: Path, part: str, array: np.ndarray | None) -> None:
+    arrays = matrix_arrays("near", csr_matrix(np.eye(3, dtype=np.float32)))
+    if array is None:
+        del arrays[f"near.{part}"]
+    else:
+        arrays[f"near.{part}"] = array
+    write(tmp_path, arrays=arrays)
+    with pytest.raises(GenerationUnreadable, match="near is no matrix"):
+        load_generation(tmp_path, "g1").rows("near")
 
 
 @pytest.mark.parametrize(

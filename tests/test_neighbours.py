@@ -7,7 +7,8 @@ from hypothesis import strategies as st
 from scipy.sparse import csr_matrix, random_array
 
 from app.learning import neighbours as subject
-from app.learning.neighbours import item_neighbours, score_history
+from app.learning.histories import score_history
+from app.learning.neighbours import item_neighbours
 
 
 def table(people: int, items: int, density: float, seed: int) -> csr_matrix:

@@ -6,7 +6,6 @@ from urllib.parse import urlencode
 
 import msgspec
 import numpy as np
-from scipy.sparse import csr_matrix
 
 from app.console.asked import Answer, Asked, Page
 from app.console.items import ItemLine, item_line, item_lines, picture
@@ -14,6 +13,7 @@ from app.console.rule_words import condition_words
 from app.node import Node
 from app.problem import Problem
 from store.records import Ints, Item
+from store.sparse import Rows, row
 
 PAGE = 50
 NEIGHBOURS = 12
@@ -161,7 +161,7 @@ def _neighbours(node: Node, number: int) -> list[Neighbours]:
         ("Viewed by the same people", "Learned from visits of people who agreed to it.", model.neighbours),
         ("Bought together", "In one order, or by one person within days.", model.together),
     ):
-        if matrix is not None and number < matrix.shape[0]:
+        if matrix is not None and number < len(matrix.indptr) - 1:
             found.append((name, what, *_row(matrix, number)))
     return [
         Neighbours(name, what, [
@@ -184,7 +184,7 @@ def _touching(node: Node, number: int) -> list[Touching]:
     ]
 
 
-def _row(matrix: csr_matrix, number: int) -> tuple[Ints, np.ndarray]:
-    row = matrix.getrow(number)
-    order = np.argsort(-row.data, kind="stable")[:NEIGHBOURS]
-    return row.indices[order], row.data[order]
+def _row(matrix: Rows, number: int) -> tuple[Ints, np.ndarray]:
+    items, strengths = row(matrix, number)
+    order = np.argsort(-strengths, kind="stable")[:NEIGHBOURS]
+    return items[order], strengths[order]

@@ -5,17 +5,22 @@ unseen "lanterns" still lies near "lantern"), each step of the category path, th
 logarithmic scale, weighted by inverse document frequency. Learned from the public catalogue alone: nothing personal.
 """
 
+from __future__ import annotations
+
 from array import array
 from collections.abc import Iterable, Mapping, Sequence
 from math import floor, log2
+from typing import TYPE_CHECKING
 from zlib import crc32
 
 import numpy as np
 from numpy.typing import NDArray
-from scipy.sparse import csr_matrix
 
 from store.records import Floats, Item
 from store.search_words import raw_words, singular
+
+if TYPE_CHECKING:
+    from scipy.sparse import csr_matrix
 
 _BUCKETS = 1 << 15
 _TITLE, _PART, _CATEGORY, _BRAND, _PRICE = 1.0, 0.3, 1.5, 1.0, 0.5
@@ -28,6 +33,8 @@ _SPARE_DIMENSIONS = 8
 
 def fit(items: Sequence[Item | None], *, dimensions: int, seed: int) -> dict[str, NDArray[np.generic]]:
     """Arrays of a ContentModel and `vectors` [items, dimensions] of unit length; a missing item has a zero vector."""
+    from scipy.sparse import csr_matrix  # the training's; a server does without it
+
     table = _table(_features(item) if item else {} for item in items)
     seen = np.bincount(table.indices, minlength=_BUCKETS)
     weights = (np.log((1 + len(items)) / (1 + seen)) + 1).astype(np.float32)
@@ -87,6 +94,8 @@ def _named(item: Item) -> Iterable[tuple[str, float]]:
 
 def _table(rows: Iterable[dict[int, float]]) -> csr_matrix:
     """Items × buckets. Row after row into flat arrays: a hundred thousand dicts at once would take half a gigabyte."""
+    from scipy.sparse import csr_matrix
+
     starts, buckets, values = array("q", [0]), array("i"), array("f")
     for row in rows:
         buckets.extend(row.keys())

@@ -9,14 +9,16 @@ Weights and values lie on a grid of dyadic fractions, so that sums over people a
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 from numpy.typing import NDArray
-from scipy.sparse import csr_matrix
 
 from app.learning.triangles import Doubles
 from store.records import Floats, Ints
+
+if TYPE_CHECKING:
+    from scipy.sparse import csr_matrix
 
 WEIGHT_STEPS = 512.0
 """A weight is a whole number of 1/512, rounded down: rounding never lifts anybody above the bound."""
@@ -55,6 +57,8 @@ def contributions(
     """
     if not np.isfinite(interactions.data).all():
         raise ValueError("interactions: every value must be a finite number")
+    from scipy.sparse import csr_matrix  # the training's; a server does without it
+
     table = csr_matrix(interactions, dtype=np.float64)
     table.sum_duplicates()
     likes = np.maximum(counts.astype(np.float64), 1.0) ** -exponent
@@ -83,4 +87,6 @@ def clipped_values(values: NDArray[np.floating]) -> Floats:
 
 
 def _like(table: csr_matrix, data: Floats) -> csr_matrix:
+    from scipy.sparse import csr_matrix
+
     return csr_matrix((data, table.indices, table.indptr), shape=table.shape)

@@ -8,12 +8,11 @@ from typing import Any
 import msgspec
 import numpy as np
 from numpy.typing import NDArray
-from scipy.sparse import csr_matrix
 
 from app.config import Config
 from app.learning.content import ContentModel
+from app.learning.histories import score_history
 from app.learning.membership import NOBODY
-from app.learning.neighbours import score_history
 from app.learning.person_statistics import solved_alone
 from app.learning.segment_step import membership
 from app.learning.sessions import SessionIndex, SessionSettings
@@ -52,8 +51,8 @@ class LearnedModel:
         """Placement -> what was learned of its weights (ranking_step.py)."""
         self.click_rates: Floats | None = arrays.get("click_rates")
         self.item_vectors: Floats | None = arrays.get("item_vectors")
-        self.neighbours: csr_matrix | None = stored.matrix("neighbours") if stored else None
-        self.together: csr_matrix | None = stored.matrix("together") if stored else None
+        self.neighbours = stored.rows("neighbours") if stored else None
+        self.together = stored.rows("together") if stored else None
         self._popularity = _by_region("popularity", arrays)
         self._selling_now = _by_region("selling_now", arrays)
         self._trending = _by_region("trending", arrays)

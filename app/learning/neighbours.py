@@ -125,20 +125,6 @@ class _Rows:
         return csr_matrix((scores, numbers, starts), shape=(self._size, self._size))
 
 
-def score_history(neighbours: csr_matrix, history: Ints, weights: Floats) -> tuple[Ints, Floats]:
-    """Items next to a `history` [n] with `weights` [n], and the weighted sums of their rows, in item order."""
-    starts = neighbours.indptr[history]
-    lengths = neighbours.indptr[history + 1] - starts
-    total = int(lengths.sum())
-    # Positions of all entries of all rows, without a loop over the rows.
-    offsets = np.arange(total) - np.repeat(np.cumsum(lengths) - lengths, lengths)
-    entries = np.repeat(starts, lengths) + offsets
-    numbers = neighbours.indices[entries]
-    parts = neighbours.data[entries] * np.repeat(weights, lengths)
-    found, position = np.unique(numbers, return_inverse=True)
-    return found, np.bincount(position, weights=parts, minlength=len(found)).astype(np.float32)
-
-
 def _blocks(sources: csr_matrix, history_lengths: Ints) -> Iterator[tuple[int, int]]:
     """Ranges of item rows whose co-occurring pairs fit one block; a row alone may pass the bound, never a second."""
     pairs_of_entry = np.concatenate([[0], np.cumsum(history_lengths[sources.indices], dtype=np.int64)])

@@ -15,14 +15,17 @@ the same bits.
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import TYPE_CHECKING
 
 import numpy as np
-from scipy.sparse import csr_matrix
 
 from app.learning.contributions import Contributions, clipped_values
 from app.learning.triangles import Doubles
 from store import loops
 from store.records import Floats, Ints
+
+if TYPE_CHECKING:
+    from scipy.sparse import csr_matrix
 
 VECTOR_STEPS = 1024.0
 """An entry of u / B is a whole number of 1/1024. With weights of 1/512, sums of 16 million people are exact."""
@@ -52,6 +55,8 @@ class Statistics:
 
 def statistics(people: Contributions, item_vectors: Floats, ridge: Ridge, block: slice) -> Statistics:
     """The sums over `people`, given `item_vectors` [items, d], for the items of `block`."""
+    from scipy.sparse import csr_matrix  # the training's; a server does without it
+
     dimensions = item_vectors.shape[1]
     entries = dimensions * (dimensions + 1) // 2
     start, stop, _ = block.indices(len(item_vectors))

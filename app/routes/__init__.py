@@ -38,11 +38,9 @@ from app.routes import (
 )
 from app.routes.answers import on_crash, on_deep, on_fault, on_gone, on_missing, on_problem
 from app.routes.assets import AssetsMissing, asset_routes, load_assets
-from app.routes.demo import demo_routes
 from app.routes.intake_door import IntakeDoor
 from app.routes.security import SecureHeaders
 from app.routes.throttle import Throttle
-from app.storefront.wiring import storefront_of
 from store.faults import StoreFault
 
 OPERATIONS = [
@@ -136,5 +134,9 @@ def _page_routes(node: Node) -> list[BaseRoute]:
 
     routes: list[BaseRoute] = [*asset_routes(assets), *console_routes(node, assets)]
     if node.config.server.demo:
+        # Here, as the pictures and words of a shop that is not served would be a twentieth of every start.
+        from app.routes.demo import demo_routes
+        from app.storefront.wiring import storefront_of
+
         routes += demo_routes(storefront_of(node, assets))
     return routes
