@@ -7,10 +7,10 @@ from starlette.responses import Response
 
 from app.console.asked import Answer, Asked, Go, Notice, Page
 from app.privacy.dsar import PrivacyRequest, RequestOnWire, described, find_request, open_request
+from app.privacy.visitor import VisitorOnWire
 from app.problem import Problem
 from app.routes.answers import json_response
 from app.routes.privacy_requests import ACTS, CONFIRMED, NO_STORE, Executed, Preview, RequestList, act_on
-from app.serving.request import VisitorOnWire
 
 LISTED = 200
 KINDS = {

@@ -15,8 +15,8 @@ from app.privacy.gatekeeper import ConsentSignal, Reason
 from app.privacy.identity import Claim, persons_of, proved_ids
 from app.privacy.receipts import Receipt, receipt_of
 from app.privacy.signals import SignalsOnWire, permitted
+from app.privacy.visitor import VisitorOnWire
 from app.problem import FieldError, Problem
-from app.serving.request import VisitorOnWire
 from store.api_keys import ApiKey
 from store.records import PURPOSE_NAMES
 

@@ -18,8 +18,8 @@ from app.privacy.erasure_receipt import erasure_receipt, facts_of
 from app.privacy.identity import Claim, proved_ids
 from app.privacy.receipts import signature_of
 from app.privacy.request_clock import deadlines, extended
+from app.privacy.visitor import VisitorOnWire
 from app.problem import FieldError, Problem
-from app.serving.request import VisitorOnWire
 from store.api_keys import ApiKey
 from store.database import Transaction
 from store.records import PURPOSE_NAMES

@@ -11,9 +11,9 @@ from starlette.requests import Request
 from app.privacy.gatekeeper import ConsentSignal, Decision, gpc_signal, named_purposes
 from app.privacy.identity import Claim
 from app.privacy.signals import permitted
+from app.privacy.visitor import VisitorOnWire
 from app.problem import Problem
 from app.routes.bearer import bearer
-from app.serving.request import VisitorOnWire
 from app.serving.trials import NoSuchArm
 from app.serving.visitors import VisitorReader
 from plugins.contract import Visitor

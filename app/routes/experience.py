@@ -11,13 +11,14 @@ from starlette.responses import Response
 from starlette.routing import Route
 
 from app.experiences.pages import Experience, UnknownPage
+from app.privacy.visitor import Short, VisitorOnWire
 from app.problem import Problem, misfit, read_json
 from app.routes.answers import json_response
 from app.routes.asking import NAMES_VISITOR, Asking
 from app.routes.body import read_body
 from app.routes.cross_origin import CrossOrigin
 from app.routes.openapi import Operation
-from app.serving.request import ContextOnWire, Short, VisitorOnWire, page_of
+from app.serving.request import ContextOnWire, page_of
 from plugins.contract import Visitor
 
 if TYPE_CHECKING:

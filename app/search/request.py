@@ -8,12 +8,13 @@ from typing import Annotated, Literal
 import msgspec
 from msgspec import Meta
 
+from app.privacy.visitor import Short, VisitorOnWire
 from app.problem import FieldError, Problem, read_json
 from app.search.options import SearchOptions
 from app.serving.answer import ServedBy, ShelfItem, served_by_of, shelf_json
 from app.serving.explanations import Explanation
 from app.serving.recommend import Shelf
-from app.serving.request import ContextOnWire, Ids, Short, VisitorOnWire
+from app.serving.request import ContextOnWire, Ids
 from app.serving.trials import ExperimentOnWire
 from store.catalogue import Catalogue
 

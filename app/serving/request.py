@@ -10,30 +10,14 @@ import numpy as np
 from msgspec import Meta
 
 from app.filters.masks import FilterError
-from app.privacy.signals import SignalsOnWire
+from app.privacy.visitor import Short, VisitorOnWire
 from app.problem import FieldError, Problem, read_json
 from app.serving.options import ServingOptions
 from app.serving.recommend import Ask, Page
 from plugins.contract import NO_ITEMS, Ints
 from store.catalogue import Catalogue
 
-Short = Annotated[str, Meta(max_length=128)]
 Ids = Annotated[list[Short], Meta(max_length=10_000)]
-
-
-class VisitorOnWire(msgspec.Struct, frozen=True):
-    """Who is asking, and what they agreed to; as in a batch of events. Of a person nothing is read but this: what
-    else is said is dropped, and without consent nobody is known."""
-
-    anon: Short | None = None
-    user: Short | None = None
-    user_sig: Short | None = None
-    session: Short | None = None
-    consent: Annotated[str, Meta(max_length=16)] | None = None
-    consent_version: Annotated[str, Meta(max_length=64)] | None = None
-    purposes: Annotated[list[Short], Meta(max_length=32)] = []
-    signals: SignalsOnWire | None = None
-    """Consent strings of other formats."""
 
 
 class ContextOnWire(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
