@@ -13,8 +13,10 @@ from hypothesis import strategies as st
 from app.cli import cli
 from app.config.sections import PrivacyOptions
 from app.learning import audit as audits
-from app.learning import contributions, person_statistics, release
+from app.learning import bounding, contributions, counted, person_statistics, release
 from app.learning.audit import audit, canaries_of, lower_bound_of_mu, membership
+from app.learning.audit_sums import audit_sums
+from app.learning.dataset import Dataset
 from app.learning.noise import NoiseSource
 from app.learning.triangles import Doubles
 from store.records import Floats
@@ -93,9 +95,10 @@ def test_an_audit_spends_nothing_of_the_shop_and_repeats_for_machines(tmp_path: 
         cli, ["-c", str(tmp_path / "personalize.toml"), "audit", "--epsilon", "5", "--canaries", "1000", "--json"]
     )
     assert called.exit_code == 0, called.output
-    found = json.loads(called.output)
-    assert (found["claimed"], found["canaries"] % 1000) == (5.0, 0)
-    assert 2.5 <= found["at_least"] <= 5
+    vectors, counts, _, pairs, _ = json.loads(called.output)
+    for found in (vectors, counts, pairs):
+        assert (found["claimed"], found["canaries"] % 1000) == (5.0, 0)
+        assert 2.5 <= found["at_least"] <= 5
     assert [path.name for path in tmp_path.iterdir()] == ["personalize.toml"]
 
 
@@ -114,3 +117,55 @@ def test_an_attack_on_the_final_vectors_stays_inside_the_promised_curve(monkeypa
     monkeypatch.setattr(NoiseSource, "normal", lambda source, *what: NORMAL(source, *what) / 30)
     seen = membership(PrivacyOptions(epsilon=3.0), 8_000)
     assert seen.found > 0.3 > seen.at_most, "and it is no blind attack: with little noise it finds most"
+
+
+def test_counts_and_pairs_spend_what_they_claim_and_the_greedy_no_more() -> None:
+    for epsilon in (1.0, 3.0, 8.0):
+        counts, greedy_counts, pairs, greedy_pairs = audit_sums(PrivacyOptions(epsilon=epsilon), 2_000)
+        for found in (counts, pairs):
+            assert found.verdict == ""
+            assert (epsilon / 2 if epsilon >= 3 else 0) < found.at_least <= epsilon
+        for found in (greedy_counts, greedy_pairs):
+            assert found.verdict == ""
+            assert found.at_least < epsilon
+
+
+def no_bound_on_how_many(patch: pytest.MonkeyPatch) -> None:
+    patch.setattr(bounding, "_first_of_each", lambda person, key, most: np.arange(len(person)))
+
+
+def no_bound_on_how_much(patch: pytest.MonkeyPatch) -> None:
+    kept = bounding.wants
+
+    def whole(data: Dataset, most: int) -> bounding.Wants:
+        found = kept(data, most)
+        return found._replace(value=found.value * data.weight.max())
+
+    patch.setattr(counted, "wants", whole)
+
+
+@pytest.mark.parametrize("epsilon", [1.0, 8.0])
+@pytest.mark.parametrize(
+    ("broken", "releases"),
+    [
+        (noise_by_3, {"counts", "pairs"}),
+        (sensitivity_by_3, {"counts", "pairs"}),
+        (no_bound_on_how_many, {"counts of who did too much", "pairs of who did too much"}),
+        (no_bound_on_how_much, {"counts"}),
+    ],
+)
+def test_every_broken_promise_of_counts_and_pairs_is_seen(
+    broken: Any,  # noqa: ANN401
+    releases: set[str],
+    epsilon: float,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    broken(monkeypatch)
+    leaking = {found.release for found in audit_sums(PrivacyOptions(epsilon=epsilon), 2_000) if found.leaks}
+    assert releases <= leaking
+
+
+def test_counts_that_drown_in_noise_prove_nothing(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(NoiseSource, "normal", lambda source, *what: NORMAL(source, *what) * 5)
+    for found in audit_sums(PrivacyOptions(epsilon=3.0), 500):
+        assert found.blind != found.bounding

@@ -61,6 +61,8 @@ class AuditResult(msgspec.Struct, frozen=True):
     """The ε that was proved to be spent, with `confidence`."""
     canaries: int
     confidence: float = CONFIDENCE
+    bounding: bool = False
+    """Asked of people who did more than counts: it shows that no more of them does, not how much is spent."""
 
     @property
     def leaks(self) -> bool:
@@ -68,7 +70,7 @@ class AuditResult(msgspec.Struct, frozen=True):
 
     @property
     def blind(self) -> bool:
-        return self.claimed >= TELLING and self.at_least < self.claimed / 2
+        return not self.bounding and self.claimed >= TELLING and self.at_least < self.claimed / 2
 
     @property
     def verdict(self) -> str:
