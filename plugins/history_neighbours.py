@@ -5,6 +5,8 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import ClassVar
 
+import numpy as np
+
 from plugins.contract import Candidates, Context, Floats, Ints, hookimpl, scaled
 
 
@@ -24,4 +26,7 @@ class Plugin:
     @hookimpl
     def score(self, candidates: Candidates, context: Context) -> Floats | None:
         links = context.history_links
-        return scaled(candidates.spread(links.items, links.scores)) if len(links) else None
+        if not len(links):
+            return None
+        scores, trust = scaled(candidates.spread(links.items, links.scores)), context.model.neighbours_trust
+        return scores if trust == 1 else scores * np.float32(trust)

@@ -33,6 +33,16 @@ class Model(Protocol):
         """Bought together, from baskets, [size, size], top-k rows."""
 
     @property
+    def taste_trust(self) -> float:
+        """How far item vectors are more than noise, 0..1: so much scores by them count; 1 where there is none."""
+        ...
+
+    @property
+    def neighbours_trust(self) -> float:
+        """The same of `neighbours`."""
+        ...
+
+    @property
     def click_rates(self) -> Floats | None:
         """Smoothed click rate where a list showed it, and to how many people, [size, 2]; None where not learned."""
 

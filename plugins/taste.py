@@ -42,4 +42,5 @@ class Plugin:
         scores = candidates.products(vectors, taste)
         if context.searching and len(context.visitor.bought):
             scores[candidates.contains(context.visitor.bought)] *= np.float32(self.bought_in_search)
-        return context.scaled(scores)
+        scores, trust = context.scaled(scores), context.model.taste_trust
+        return scores if trust == 1 else scores * np.float32(trust)

@@ -56,6 +56,7 @@ class SmallModel:
         self.together = _links(size, np.array([10, -10]), np.array([1.0, 0.5]))
         angles = np.arange(size) / size * np.pi
         self.click_rates: Floats | None = None
+        self.taste_trust = self.neighbours_trust = 1.0
         self.item_vectors: Floats = np.stack((np.cos(angles), np.sin(angles)), axis=1).astype(np.float32)
 
     def popularity(self, region: str) -> Floats | None:

@@ -1,5 +1,6 @@
 """The built one-file program does a shop's work on a machine without Python, drop-in plugins included."""
 
+import json
 import os
 import re
 import signal
@@ -11,7 +12,15 @@ from dataclasses import dataclass
 from pathlib import Path
 
 import httpx
+import numpy as np
 import pytest
+from scipy.sparse import csr_matrix, random_array
+
+from app.learning.contributions import contributions
+from app.learning.dp_als import Recipe, starting_vectors
+from app.learning.engine import sums_over
+from plugins.engine import InProcess
+from plugins.process_pool import Pool
 
 ROOT = Path(__file__).parent.parent
 pytestmark = pytest.mark.binary
@@ -183,6 +192,35 @@ def test_a_drop_in_changes_the_ranking_with_modules_the_server_never_imports(
     cheapest = min(PRICES, key=PRICES.__getitem__)
     assert before[:1] not in ([], [cheapest])
     assert after[0] == cheapest
+
+
+def test_workers_of_a_training_are_the_program_itself_and_add_up_to_the_same_bits(
+    program: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """[plugins.process_pool] workers: shards travel to processes of the program, which have no Python but their own."""
+    for name, value in environment(tmp_path).items():
+        monkeypatch.setenv(name, value)
+    random = np.random.default_rng(1)
+    table = csr_matrix(random_array((700, 40), density=0.2, rng=random))
+    people = contributions(table, random.normal(5, 10, 40), per_person=3.0, exponent=0.3)
+    recipe, vectors = Recipe(dimensions=7), starting_vectors(40, 7, random)
+    found = []
+    for engine in (InProcess(), Pool((str(program),), workers=2, attempts=1)):
+        sums = sums_over(people, recipe, engine, shard_people=90, statistics_bytes=1 << 20)
+        ((_, part),) = sums(vectors)
+        found.append([array.tobytes() for array in (part.gram, part.left, part.right)])
+        engine.close()
+    assert found[0] == found[1]
+    assert list((tmp_path / "tmp").iterdir()) == [], "what the workers unpacked is gone"
+
+
+def test_the_program_audits_what_it_would_release(program: Path, tmp_path: Path) -> None:
+    run(program, tmp_path, "init")
+    found = json.loads(run(program, tmp_path, "audit", "--json", "--epsilon", "8"))
+    assert found["claimed"] == 8
+    assert 4 <= found["at_least"] <= 8
+    assert "1,000 canaries prove at least" in run(program, tmp_path, "audit", "--canaries", "1000")
+    assert not (tmp_path / "data").exists() or not list((tmp_path / "data").glob("budget*")), "a ledger of its own"
 
 
 def test_the_program_proves_itself(program: Path, tmp_path: Path) -> None:

@@ -15,7 +15,17 @@ from scipy.sparse import csr_matrix, random_array
 from app.config import parse_config
 from app.learning import contributions as bounds
 from app.learning.contributions import Contributions, contributions
-from app.learning.dp_als import PART, Behind, Recipe, item_vectors, release_step, starting_vectors, steps
+from app.learning.dp_als import (
+    PART,
+    Behind,
+    Gathered,
+    Recipe,
+    item_vectors,
+    release_step,
+    starting_vectors,
+    steps,
+    trusted,
+)
 from app.learning.engine import sums_over
 from app.learning.person_statistics import Ridge, Statistics, clipped, on_grid, solved, statistics
 from app.learning.release import BudgetSpent, Door, open_door
@@ -250,6 +260,34 @@ def test_by_threshold_items_with_few_people_behind_them_have_no_vector(tmp_path:
     assert last.vectors[0].any()
     assert last.vectors[1].any()
     assert not last.vectors[2].any()
+
+
+def gathered_from(rights: Doubles, multiplier: float) -> Gathered:
+    """What was released: everybody alike in the first direction, and right sides of items."""
+    d = rights.shape[1]
+    gram = np.diag([9.0, *np.ones(d - 1)])[np.triu_indices(d)]
+    return Gathered(Statistics(gram, np.zeros((len(rights), d * (d + 1) // 2)), rights), 1.0, multiplier**2)
+
+
+def test_without_noise_every_vector_is_as_it_was_learned() -> None:
+    vectors, rights = vectors_of(30, 5, 1), np.random.default_rng(2).normal(size=(30, 5))
+    kept, told = trusted(vectors, gathered_from(rights, 0.0), Recipe(dimensions=5))
+    assert told.tolist() == [1.0] * 30
+    np.testing.assert_allclose(kept, vectors, rtol=1e-6)
+
+
+def test_what_cannot_be_told_from_noise_keeps_only_how_much_anybody_likes_it() -> None:
+    random, recipe, multiplier = np.random.default_rng(2), Recipe(dimensions=5), 3.0
+    sigma = multiplier * np.sqrt(recipe.per_person * recipe.shares.left / recipe.shares.right)
+    rights = random.normal(0, sigma, (400, 5))
+    rights[:200, 1:] += 40 * sigma  # half of the items are liked by some and not by others, far beyond the noise
+    rights[:, 0] += 100 * sigma
+    vectors = vectors_of(400, 5, 1)
+    kept, told = trusted(vectors, gathered_from(rights, multiplier), recipe)
+    assert told[:200].min() > 0.99
+    assert told[200:].mean() < 0.25
+    np.testing.assert_allclose(kept[:, 0], vectors[:, 0], atol=1e-5)
+    np.testing.assert_allclose(kept[:, 1:], told[:, None] * vectors[:, 1:], atol=1e-5)
 
 
 def test_noise_never_makes_a_system_that_cannot_be_solved() -> None:

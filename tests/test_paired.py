@@ -26,7 +26,7 @@ def released(size: int, real: dict[tuple[int, int], float], seed: int) -> Rate:
 
 def together(groups: Rate, items: Rate) -> list[list[int]]:
     """Per product those told to be bought with it, best first."""
-    matrix = _matrix(_beyond_chance(groups), items, DOMAIN, GROUPS, POPULAR, POPULAR > 0, 100, certain=True)
+    matrix, _ = _matrix(_beyond_chance(groups), items, DOMAIN, GROUPS, POPULAR, POPULAR > 0, 100, certain=True)
     return [matrix[[item]].indices.tolist() for item in DOMAIN.tolist()]
 
 
@@ -48,3 +48,16 @@ def test_without_noise_every_pair_counts() -> None:
     rate = Rate(np.zeros((3, 3)))
     rate.add(np.array([[0.0, 1, 0], [1, 0, 0], [0, 0, 0]]), exposure=90, sigma=0, at=0, half_life_days=60)
     assert _beyond_chance(rate) is rate
+
+
+def test_how_far_neighbours_are_more_than_noise_is_known() -> None:
+    def trust(items: Rate) -> float:
+        return _matrix(released(KINDS, {}, 1), items, DOMAIN, GROUPS, POPULAR, POPULAR > 0, 100, certain=False)[1]
+
+    many = {(first, second): 900.0 for first in range(0, 200, 2) for second in range(first + 1, first + 4)}
+    assert trust(released(len(DOMAIN), {}, 2)) < 0.15
+    assert trust(released(len(DOMAIN), many, 2)) > 0.7
+    exact = Rate(np.zeros((len(DOMAIN), len(DOMAIN))))
+    exact.add(np.ones((len(DOMAIN), len(DOMAIN))), exposure=90, sigma=0, at=0, half_life_days=60)
+    nothing = Rate(np.zeros((0, 0)))
+    assert _matrix(nothing, exact, DOMAIN, GROUPS - 1 - GROUPS, POPULAR, POPULAR > 0, 100, certain=False)[1] == 1

@@ -224,6 +224,26 @@ def test_a_search_judges_matches_by_what_they_mean_to_the_visitor_not_by_the_bes
     assert scores.tolist() == pytest.approx([1, -0.3, 0])
 
 
+def test_what_was_learned_counts_as_far_as_it_is_more_than_noise() -> None:
+    noisy = SmallModel()
+    noisy.taste_trust = 0.5
+    whole, half = (
+        one("taste").score(of(29, 30, 40), asking(CATALOGUE, model, shopper(30)), {"taste": 1.0})[0]
+        for model in (SmallModel(), noisy)
+    )
+    assert whole.max() == pytest.approx(1)
+    np.testing.assert_allclose(half, whole / 2, rtol=1e-6)
+    noisy.neighbours_trust = 0.25
+    whole, quarter = (
+        one("history_neighbours").score(
+            of(21, 23, 40), asking(CATALOGUE, model, shopper(20, 22)), {"history_neighbours": 1}
+        )[0]
+        for model in (SmallModel(), noisy)
+    )
+    assert whole.max() == pytest.approx(1)
+    np.testing.assert_allclose(quarter, whole / 4, rtol=1e-6)
+
+
 def test_in_a_search_taste_holds_back_for_what_was_bought() -> None:
     scores = {
         searching: one("taste")

@@ -31,6 +31,8 @@ from store.records import Floats, Ints
 # One batch of gathered vectors takes at most this many floats (16 MB), whatever the data.
 _BATCH_FLOATS = 4_000_000
 GRADIENT_STEPS = 3
+MOST_CHANCE = 0.75
+"""With a handful of people nothing is beyond chance; how often a thing is met at all is to be left of it."""
 ASKED, LEAST_SCORE = 1000, 0.003
 """So many people are asked whether vectors say anything: not where the mean score of their own items is below that."""
 
@@ -69,8 +71,8 @@ class Objective:
         mean = float(interactions.data.mean(dtype=np.float64)) if interactions.nnz else 1.0
         density = entries / people / items
         weight = unobserved_weight / (1 + unobserved_weight * density)
-        chance = sqrt(people / entries) + sqrt(items / entries)
-        ridge = regularization * chance**2 * mean / (1 + weight)
+        chance = min((sqrt(people / entries) + sqrt(items / entries)) ** 2, MOST_CHANCE)
+        ridge = regularization * chance * mean / (1 + weight)
         return cls(
             Half(weight * density * mean, ridge, weight * entries / people),
             Half(weight * density * mean, ridge, weight * entries / items),

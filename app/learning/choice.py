@@ -38,7 +38,7 @@ ONE_RIDGE_FROM = 6_000
 """Items from which on the inverse is made for the middle ridge only: it takes the cube of the items."""
 TASTES = ((0.4, 4.0), (0.4, 20.0), (1.2, 4.0), (1.2, 60.0), (2.0, 10.0), (2.5, 30.0))
 """Regularisation and weight of the unobserved (app/learning/als.py, Objective.of)."""
-TRIAL_DIMENSIONS, TRIAL_ITERATIONS, BLEND_ITERATIONS = 32, 4, 8
+TRIAL_DIMENSIONS, TRIAL_ITERATIONS, BLEND_ITERATIONS = 64, 8, 8
 PARTS = (0.0, 0.1, 0.2, 0.4, 0.8, 1.6)
 
 
@@ -149,16 +149,18 @@ def choose(
     dense_below: int,
     most: int,
     seed: int,
+    dense_keep: int = 0,
     said: Callable[[str], None] = lambda _: None,
 ) -> Choice:
-    """The choice for people × items `values` > 0, from `start`, whose `keep` is the most neighbours that may be kept.
+    """The choice for people × items `values` > 0, from `start`, whose `keep` is the most neighbours that may be kept
+    (`dense_keep`, where it is more, of a regression, which loses by every cut).
 
     `most` people are asked at most; 0 asks nobody and keeps `start`.
     """
     data = keep_out(values, order, most=most, seed=seed)
     if data.people < LEAST_PEOPLE:
         return start
-    chosen, matrix, figures = _choose_neighbours(data, start, dense_below, said)
+    chosen, matrix, figures = _choose_neighbours(data, start, dense_below, max(dense_keep, start.keep), said)
     neighbours = by_neighbours(data.histories, matrix)
     taste = _choose_taste(data, start.taste, min(dimensions, TRIAL_DIMENSIONS), seed, said)
     learned = taste.item_vectors(data.values, dimensions, BLEND_ITERATIONS, seed)
@@ -185,7 +187,7 @@ def better(figures: Mapping[Chosen, Figures], current: Chosen, margin: float = 0
 
 
 def _choose_neighbours(
-    data: Slice, start: Choice, dense_below: int, said: Callable[[str], None]
+    data: Slice, start: Choice, dense_below: int, dense_keep: int, said: Callable[[str], None]
 ) -> tuple[Choice, csr_matrix, Figures]:
     """The best of the linear filters, and of the regression where the catalogue allows it; with its matrix."""
     filters = _Filters(data, start)
@@ -198,7 +200,7 @@ def _choose_neighbours(
     items = data.touched.shape[1]
     if items < dense_below:
         for ridge in RIDGES if items < ONE_RIDGE_FROM else RIDGES[1:2]:
-            candidate = replace(chosen, ridge=ridge, keep=start.keep)
+            candidate = replace(chosen, ridge=ridge, keep=dense_keep)
             other = candidate.neighbours(data.touched)
             known[candidate] = _figures(by_neighbours(data.histories, other), data)
             said(f"regression, ridge {ridge:g}: {_mean(known[candidate])}")
@@ -249,7 +251,7 @@ class _Filters:
 
 
 def _choose_taste(data: Slice, start: Taste, dimensions: int, seed: int, said: Callable[[str], None]) -> Taste:
-    """The best way to learn vectors, tried in few dimensions and iterations."""
+    """The best way to learn vectors, tried in as many dimensions as will be learned: fewer favour other settings."""
     known: dict[Taste, Figures] = {}
     for taste in dict.fromkeys((start, *(Taste(*pair) for pair in TASTES))):
         vectors = taste.item_vectors(data.values, dimensions, TRIAL_ITERATIONS, seed)

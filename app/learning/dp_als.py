@@ -17,7 +17,7 @@ from numpy.typing import NDArray
 
 from app.learning.person_statistics import Ridge, Statistics
 from app.learning.release import Door
-from app.learning.triangles import lengthening, matrices, nearest_psd
+from app.learning.triangles import Doubles, lengthening, matrices, nearest_psd
 from store.records import Floats
 
 PART = "vectors"
@@ -149,6 +149,26 @@ def steps(
         solved = item_vectors(gathered.mean, recipe, gathered.multiplier)
         yield Step(vectors, released, gathered, solved)
         vectors = solved
+
+
+def trusted(vectors: Floats, gathered: Gathered, recipe: Recipe) -> tuple[Floats, Floats]:
+    """Item vectors [items, d] as far as they can be told from noise, and how far that is for each, 0..1, [items].
+
+    What all people have in common, the first direction of their sums, is how much an item is liked by anybody: that
+    stays. What an item has beside it says who likes it; James and Stein leave 1 - d σ² / |R|² of a right side R with
+    noise of σ, and as much of the vector is left. It is made of what was released, so it costs nothing.
+    """
+    common = np.linalg.eigh(matrices(gathered.mean.gram))[1][:, -1]
+
+    def beside(table: Doubles) -> Doubles:
+        return table - np.outer(table @ common, common)
+
+    rights = beside(gathered.mean.right)
+    sigma = gathered.multiplier * sqrt(recipe.per_person * recipe.shares.left / recipe.shares.right)
+    noise = (rights.shape[1] - 1) * sigma**2
+    told: Floats = np.clip(1 - noise / np.maximum((rights**2).sum(axis=1), 1e-12), 0, 1).astype(np.float32)
+    kept: Floats = (vectors - (1 - told[:, None]) * beside(vectors.astype(np.float64))).astype(np.float32)
+    return kept, told
 
 
 def starting_vectors(items: int, dimensions: int, random: np.random.Generator) -> Floats:

@@ -50,6 +50,8 @@ class LearnedModel:
         self.blends: Mapping[str, Mapping[str, Any]] = card.get("ranking", {})
         """Placement -> what was learned of its weights (ranking_step.py)."""
         self.click_rates: Floats | None = arrays.get("click_rates")
+        self.taste_trust = float(self._als.get("trust", 1.0))
+        self.neighbours_trust = float(card.get("trust", {}).get("neighbours", 1.0))
         self.item_vectors: Floats | None = arrays.get("item_vectors")
         self.neighbours = stored.rows("neighbours") if stored else None
         self.together = stored.rows("together") if stored else None

@@ -78,10 +78,11 @@ def neighbours_of(draft: Draft, memory: Memory) -> None:
             of_groups = _beyond_chance(of_groups)
         if of_groups.weight or of_items.weight:
             keep = draft.config.training.neighbours_per_item
-            matrix = _matrix(
+            matrix, trust = _matrix(
                 of_groups, of_items, domain, groups, popular, draft.catalogue.servable, keep, certain=certain
             )  # fmt: skip
             draft.arrays |= matrix_arrays(artefact, matrix)
+            draft.card.setdefault("trust", {})[artefact] = round(trust, 4)
 
 
 def _beyond_chance(rate: Rate) -> Rate:
@@ -167,8 +168,9 @@ def _matrix(
     keep: int,
     *,
     certain: bool,
-) -> csr_matrix:
-    """Rows of neighbours [items, items], best first, each row's weights summing to 1.
+) -> tuple[csr_matrix, float]:
+    """Rows of neighbours [items, items], best first, each row's weights summing to 1; and how far, 0..1, they are more
+    than noise.
 
     A pair's weight is its count (expected from the groups, corrected by the pair's own) over the roots of what either
     product has in all (neighbours.py: source and target power ½). `certain`: a pair's own count only where no noise
@@ -183,8 +185,9 @@ def _matrix(
         best = _best(scores, min(keep, _FOR_GROUPS_ALONE) + 1)
         for item in np.flatnonzero(groups == group):
             rows[item] = _row(best, scores[best], int(item), min(keep, _FOR_GROUPS_ALONE))
+    trust = 1.0
     if len(domain) and of_items.weight:
-        corrected = _corrected(of_items, of_groups, domain, groups, share, certain)
+        corrected, trust = _corrected(of_items, of_groups, domain, groups, share, certain)
         degree = np.maximum(corrected.sum(axis=1), 1e-9)
         for place, item in enumerate(domain.tolist()):
             scores = np.zeros(items)
@@ -196,7 +199,7 @@ def _matrix(
             rows[item] = _row(best, scores[best], item, keep)
     starts = np.concatenate([[0], np.cumsum([len(numbers) for numbers, _ in rows])]).astype(np.int64)
     numbers, scores = (np.concatenate(part) for part in zip(*rows, strict=True))
-    return csr_matrix((scores, numbers, starts), shape=(items, items))
+    return csr_matrix((scores, numbers, starts), shape=(items, items)), trust
 
 
 def _of_groups(of_groups: Rate, groups: Ints, popular: Floats) -> tuple[Doubles, Doubles]:
@@ -211,9 +214,12 @@ def _of_groups(of_groups: Rate, groups: Ints, popular: Floats) -> tuple[Doubles,
     return lift, share.astype(np.float64)
 
 
-def _corrected(of_items: Rate, of_groups: Rate, domain: Ints, groups: Ints, share: Doubles, certain: bool) -> Doubles:
+def _corrected(
+    of_items: Rate, of_groups: Rate, domain: Ints, groups: Ints, share: Doubles, certain: bool
+) -> tuple[Doubles, float]:
     """Counts per day of pairs of the most wanted products: as their groups have it, moved towards what was released
-    about the very pair as far as pairs differ by more than the noise."""
+    about the very pair as far as pairs differ by more than the noise. And what part of them all is no noise: the
+    groups' as far as it is told, and of each pair's own as much as it was moved by."""
     seen, error = of_items.per_day, of_items.error
     expected = np.zeros_like(seen)
     if len(of_groups.total):
@@ -232,7 +238,18 @@ def _corrected(of_items: Rate, of_groups: Rate, domain: Ints, groups: Ints, shar
     trust = np.where(sure, np.maximum(trust, 0.9), 0.0 if certain and error else trust)
     corrected: Doubles = np.maximum(expected + trust * (seen - expected), 0)
     np.fill_diagonal(corrected, 0)
-    return corrected
+    from_groups, own = (1 - trust) * expected, trust * np.maximum(seen, 0)
+    for part in (from_groups, own):
+        np.fill_diagonal(part, 0)
+    whole = float((from_groups + own).sum())
+    surely = float((_told(of_groups) * from_groups + trust * own).sum())
+    return corrected, surely / whole if whole else 1.0
+
+
+def _told(rate: Rate) -> float:
+    """What part of a released table's squares is no noise, 0..1."""
+    squares = float((rate.per_day**2).mean()) if rate.total.size else 0.0
+    return max(1 - rate.error**2 / squares, 0.0) if squares else 0.0
 
 
 def _best(scores: NDArray[np.floating], most: int) -> Ints:

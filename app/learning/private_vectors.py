@@ -19,7 +19,7 @@ from app.learning.audit import audit
 from app.learning.bounding import wants
 from app.learning.contributions import contributions
 from app.learning.counted import people_in
-from app.learning.dp_als import Behind, Gathered, Recipe, starting_vectors, steps
+from app.learning.dp_als import Behind, Gathered, Recipe, starting_vectors, steps, trusted
 from app.learning.engine import sums_over
 from app.learning.indexed import index
 from app.learning.memory import Memory
@@ -76,6 +76,7 @@ def vectors_of(draft: Draft, memory: Memory) -> None:
     if before is None:
         return
     vectors, gathered = before
+    vectors, told = trusted(vectors, gathered, RECIPE)
     popular = draft.arrays.get("popularity")
     if popular is not None:  # what hardly anybody wanted has a direction of noise: it is found by its content instead
         vectors = np.where(popular[:, None] > 0, vectors, np.float32(0))
@@ -87,6 +88,7 @@ def vectors_of(draft: Draft, memory: Memory) -> None:
         "unobserved_weight": RECIPE.unobserved,
         "catalogue": len(vectors),
         "noise_multiplier": round(gathered.multiplier, 4),
+        "trust": round(float(np.average(told, weights=popular)) if popular is not None and popular.any() else 1.0, 4),
     }
     index(draft, "taste", vectors, np.flatnonzero(np.any(vectors != 0, axis=1)))
 

@@ -23,6 +23,8 @@ from app.quality.measure import Measure
 from store.records import Floats
 
 MOST_NEIGHBOURS = 400
+MOST_WEIGHTS = 16_000_000
+"""Of a regression as many are kept as this allows, in a small catalogue all of them: 8 bytes each."""
 ITERATIONS = 12
 FILL = np.float32(1e-6)
 """What the most popular item gets beside the scores: the order of what nothing personal is known of."""
@@ -78,7 +80,7 @@ def learn(
     start = Choice(keep=MOST_NEIGHBOURS, taste=Taste(options.regularization, options.unobserved_weight))
     choice = choose(
         train, order, start=start, dimensions=options.dimensions, dense_below=options.dense_below,
-        most=options.choose_by, seed=options.seed, said=tell,
+        most=options.choose_by, seed=options.seed, dense_keep=MOST_WEIGHTS // max(1, train.shape[1]), said=tell,
     )  # fmt: skip
     neighbours = choice.neighbours(train)
     tell(f"{neighbours.nnz:,} neighbours learned")
