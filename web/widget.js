@@ -183,8 +183,11 @@
       const title = section.querySelector('h2');
       section.dataset.pzList = result.placement;
       section.dataset.pzToken = result.token;
-      if (title) title.textContent = get('heading') || result.title || '';
-      if (cards.some((li, i) => li != list.children[i]) || list.children[cards.length]) list.replaceChildren(...cards);
+      if (title) title.textContent = get('heading') || result.title;
+      if (cards.some((li, i) => li != list.children[i]) || list.children[cards.length]) {
+        list.replaceChildren(...cards);
+        requestAnimationFrame(() => list.scroll(0, 0)); // or the browser follows the card that was first
+      }
       this.wire(list);
     }
     /** Buttons that move the list and know by the sight of its first and last card where it ends. */

@@ -193,7 +193,8 @@ if (results) {
     const count = found.total ?? found.items.length;
     const order = found.strategy == 'personalized' ? 'yours first' : 'in the order most people would want';
     const meant = Object.entries(found.corrected || {}).map(([typed, word]) => `Searched for \u201c${word}\u201d, not \u201c${typed}\u201d. `);
-    $('search-note').textContent = `${meant.join('')}${count} ${count == 1 ? 'match' : 'matches'}, ${order}.`;
+    const what = count ? `${count} ${count == 1 ? 'match' : 'matches'}, ${order}.` : 'No matches.';
+    $('search-note').textContent = meant.join('') + what;
     const list = make('ul', null, 'grid');
     list.setAttribute('role', 'list');
     list.dataset.pzList = 'search';
@@ -333,7 +334,7 @@ const shelfRow = ({ result, answer, heading }) => {
   const items = result.items || [];
   const reasons = [...new Set(items.map((item) => item.reason && item.reason.text).filter(Boolean))].slice(0, 3);
   const took = answer && answer.took_ms != null ? `Answered in ${(+answer.took_ms).toFixed(1)} ms. ` : '';
-  const why = reasons.join('. ') || (items.length ? 'From this page alone.' : 'Nothing to show yet.');
+  const why = reasons.map((text) => text + '.').join(' ') || (items.length ? 'From this page alone.' : 'Nothing to show yet.');
   li.append(head, make('p', answer ? took + why : 'As the shop\u2019s server drew it: from this page alone, without asking who you are.'));
   return li;
 };
