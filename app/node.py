@@ -12,6 +12,9 @@ from zoneinfo import ZoneInfo
 
 from app.admin.staff import Staff
 from app.config import Config
+from app.demo.pages import HOME
+from app.experiences.book import PageBook
+from app.experiences.options import ExperienceOptions
 from app.experiences.pages import Experiences, condition_problems
 from app.experiences.rates import SectionRates
 from app.experiments.assignment import Assigner
@@ -67,6 +70,7 @@ from store.sensitive import Sensitive
 from store.shop import ShopStore, open_shop
 from store.suppression import Suppression
 from store.vault import VaultStore, open_vault
+from store.versions import VersionStore
 
 PAGES_PER_MB = 256
 
@@ -106,6 +110,9 @@ class Node:
     sweeps: Sweeps
     shop: ShopStore
     experiences: Experiences
+    page_book: PageBook
+    page_lists: dict[str, list[str]]
+    """Page -> those of its sections that are lists, as in force."""
     experiments: ExperimentStore
     assigner: Assigner
     sums: ExperimentSums
@@ -184,7 +191,7 @@ async def open_node(config: Config, config_path: Path) -> AsyncIterator[Node]:
         node.withdrawals = Withdrawals(reader=node.reader, intake=node.intake, vault=node.vault, keys=node.keys)
         node.erasures = Erasures(node)
         node.recommender = _recommender(node)
-        node.experiences = _experiences(node)
+        await _open_pages(node)
         node.feeds = FeedIntake(node)
         node.watches = Watches(config.ingest.proxies)
         failed: BaseException | None = None
@@ -220,12 +227,9 @@ def configured_plugins(config: Config, config_path: Path) -> Plugins:
     return plugins
 
 
-def lists_of_pages(config: Config) -> dict[str, list[str]]:
-    """Page -> those of its sections that are lists."""
-    placements = placements_of(config.placements)
-    return {
-        page: [name for name in options.sections if name in placements] for page, options in config.experiences.items()
-    }
+def pages_of(config: Config) -> dict[str, ExperienceOptions]:
+    """The pages as configured; the demo shop's front page is one of them."""
+    return ({"home": HOME} if config.server.demo else {}) | config.experiences
 
 
 def _intake(node: Node) -> Intake:
@@ -263,18 +267,22 @@ def _intake(node: Node) -> Intake:
     )  # fmt: skip
 
 
-def _experiences(node: Node) -> Experiences:
-    return Experiences(
-        node.config.experiences, placements=node.recommender.placements, catalogue=node.catalogue,
+async def _open_pages(node: Node) -> None:
+    node.experiences = Experiences(
+        pages_of(node.config), placements=node.recommender.placements, catalogue=node.catalogue,
         columns=node.rules.columns, zone=node.rules.zone, rates=SectionRates(node.aggregates, node.clock),
+        lists=node.page_lists,
     )  # fmt: skip
+    store, keep = VersionStore(node.shop.database, "page"), node.config.rules.versions_kept
+    node.page_book = PageBook(store, node.experiences, pages_of(node.config), node.rules.zone, keep)
+    await node.page_book.open()
 
 
 def _recommender(node: Node) -> Recommender:
     return Recommender(
         catalogue=node.catalogue, plugins=node.plugins, model=lambda: node.model, tokens=node.tokens,
         options=node.config.serving, placements=placements_of(node.config.placements), metrics=node.metrics,
-        trials=Trials(node.experiments, lists_of_pages(node.config)),
+        trials=Trials(node.experiments, node.page_lists),
         rules=node.rules, shown=ShownLists(node.config.ranking),
         blends=Blends(node.config.placements, lambda: node.generations.serving.blends),
     )  # fmt: skip
@@ -331,6 +339,7 @@ async def _open_stores(node: Node, stack: AsyncExitStack) -> None:
     await node.experiments.load()
     node.assigner = Assigner(node.keys, node.experiments, config.experiments.holdout)
     node.rules = Rules(node.catalogue, ZoneInfo(config.shop.timezone), config.rules)
+    node.page_lists = {}
     node.rule_book = RuleBook(RuleStore(node.shop.database), node.rules, sorted(placements_of(config.placements)))
     await node.rule_book.open()
     node.impact = Impact(node.rules, node.rule_book.store, node.clock)

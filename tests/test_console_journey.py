@@ -251,7 +251,8 @@ async def test_the_keyboard_leads_everywhere_and_the_theme_stays(place: Place) -
 
 SCREENS = [
     "", "rules", "rules/new", "rules/review", "rules/versions", "rules/personas", "experiments", "experiments/new",
-    "segments", "catalogue", "catalogue/EVIL", "placements", "placements/home", "why", "consent", "requests",
+    "segments", "catalogue", "catalogue/EVIL", "placements", "placements/home", "pages",
+    "pages/page/home", "pages/page/landing", "pages/review", "pages/versions", "why", "consent", "requests",
     "training", "plugins", "setup", "setup/watch", "audit", "audit/people", "audit/keys", "account", "nothing",
     # as the journeys above left them
     "rules/rule/first-b-thing-b", "rules/versions/r2", "experiments/home",
@@ -275,7 +276,7 @@ async def test_every_screen_is_accessible_in_light_and_dark_wide_and_narrow(plac
             answer = await page.goto(f"{place.address}/console/{screen}")
             assert answer is not None
             assert answer.status < 500, screen
-            for scheme, width in (("light", 1280), ("dark", 390)):
+            for scheme, width in (("light", 1280), ("dark", 1280), ("light", 390), ("dark", 390)):
                 await page.emulate_media(color_scheme=scheme)  # type: ignore[arg-type]
                 await page.set_viewport_size({"width": width, "height": 900})
                 wrong += [f"/{screen} {scheme} {width}: {each}" for each in await violations(page)]

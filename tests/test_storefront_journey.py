@@ -14,10 +14,10 @@ from playwright.async_api import Browser, Page, expect
 
 from app.config import parse_config
 from app.demo import generate_catalogue
+from app.demo.pages import HOME
 from app.node import Node, open_node
 from app.privacy.receipts import receipt_is_genuine
 from app.routes import create_app
-from app.storefront.wiring import HOME
 from store.experiments import Arm, Design
 from store.records import Item, Purpose
 from tests.axe import violations

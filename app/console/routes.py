@@ -14,6 +14,7 @@ from app.console import (
     audit,
     catalogue,
     consent,
+    page_versions,
     placements,
     plugins,
     requests,
@@ -26,6 +27,7 @@ from app.console.asked import Asked, View
 from app.console.experiments import ExperimentScreen
 from app.console.frame import Frame
 from app.console.gate import Gate
+from app.console.pages import PageScreen
 from app.console.personas import PersonaScreen
 from app.console.rule_desk import RuleDesk
 from app.console.rule_editor import RuleEditor
@@ -54,6 +56,7 @@ def console_routes(node: Node, assets: Assets) -> list[Route]:
     _rules(routes, desk)
     _experiments(routes, experiments)
     _merchandising(routes)
+    _pages(routes)
     _training(routes, TrainingScreen(node))
     _privacy(routes)
     _system(routes)
@@ -135,6 +138,18 @@ def _experiments(routes: _Routes, screen: ExperimentScreen) -> None:
     routes.post("/experiments/{key}/edit", screen.change, roles)
     routes.get("/experiments/{key}", screen.one, roles)
     routes.post("/experiments/{key}", screen.act, roles)
+
+
+def _pages(routes: _Routes) -> None:
+    roles, pages, versions = BY_NAME["pages"].roles, PageScreen(), page_versions.VersionScreen()
+    routes.get("/pages", pages.listing, roles)
+    routes.post("/pages", pages.act, Role.MARKETER)
+    routes.get("/pages/review", versions.review, roles)
+    routes.post("/pages/review", versions.publish, Role.MARKETER)
+    routes.get("/pages/versions", versions.versions, roles)
+    routes.post("/pages/versions/{version}", versions.roll_back, Role.MARKETER)
+    routes.get("/pages/page/{name}", pages.one, roles)
+    routes.post("/pages/page/{name}", pages.change, Role.MARKETER)
 
 
 def _training(routes: _Routes, screen: TrainingScreen) -> None:

@@ -11,7 +11,7 @@ from app.merchandising.report import Reporter
 from app.merchandising.wire import RulesAnswer
 from app.problem import Problem
 from app.search.search import Searcher
-from store.rules import RuleVersion
+from store.versions import Version
 
 if TYPE_CHECKING:
     from app.node import Node
@@ -36,7 +36,7 @@ class RuleDesk:
         except Unreadable as damaged:
             raise Problem(409, "The draft of the rules is damaged", str(damaged)) from None
 
-    async def versions(self) -> list[RuleVersion]:
+    async def versions(self) -> list[Version]:
         return await self.book.store.versions(VERSIONS)
 
     async def persona(self, name: str) -> PersonaOnWire:

@@ -133,7 +133,7 @@ class VersionScreen:
         return [
             VersionLine(
                 version=name_of(each.number), author=each.author, at=each.at, note=each.note,
-                copy_of=name_of(each.copy_of), rules=each.rules, in_force=each.number == self._desk.book.number,
+                copy_of=name_of(each.copy_of), rules=each.size, in_force=each.number == self._desk.book.number,
             )
             for each in await self._desk.versions()
         ]  # fmt: skip

@@ -34,6 +34,7 @@ SCREENS = (
     Screen("segments", "Segments", MERCHANDISING, _SHOP, "e", "segments"),
     Screen("catalogue", "Catalogue", MERCHANDISING, _SHOP, "c", "tag"),
     Screen("placements", "Placements", MERCHANDISING, _SHOP, "p", "grid"),
+    Screen("pages", "Pages", MERCHANDISING, EVERY_ROLE, "o", "layout"),
     Screen("why", "Why this item", MERCHANDISING, EVERY_ROLE, "w", "question"),
     Screen("consent", "Consent & retention", PRIVACY, Role.PRIVACY, "n", "shield"),
     Screen("requests", "Privacy requests", PRIVACY, Role.PRIVACY, "q", "inbox"),

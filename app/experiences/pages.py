@@ -1,4 +1,4 @@
-"""The pages of the shop as configured, and what one of them shows a visitor now. Pure but for its own memory."""
+"""The pages of the shop, and what one of them shows a visitor now. Pure but for its own memory."""
 
 from __future__ import annotations
 
@@ -49,7 +49,7 @@ class Experience(msgspec.Struct, frozen=True, omit_defaults=True):
 
 
 class UnknownPage(LookupError):
-    """Nobody configured a page of that name; the message names those there are."""
+    """Nobody arranged a page of that name; the message names those there are."""
 
 
 @dataclass(frozen=True)
@@ -62,24 +62,51 @@ class _Page:
 
 
 class Experiences:
-    """Every page of [experiences]; the loop's thread only."""
+    """Every page of the shop; the loop's thread only."""
 
     def __init__(
         self, options: Mapping[str, ExperienceOptions], *, placements: Mapping[str, Placement], catalogue: Catalogue,
         columns: Columns, zone: ZoneInfo, rates: Callable[[], Mapping[str, float]],
+        lists: dict[str, list[str]] | None = None,
     ) -> None:  # fmt: skip
         """The options have to be without `condition_problems`."""
         self._placements = placements
-        self._rates = rates
-        self._pages = {name: _page(told, catalogue, columns, zone) for name, told in options.items()}
+        self._catalogue, self._columns, self._zone = catalogue, columns, zone
+        self.rates = rates
+        """Placement -> share of those who saw it that clicked, as far as it may be told."""
+        self.lists: dict[str, list[str]] = {} if lists is None else lists
+        """Page -> those of its sections that are lists; the same mapping for good, for whoever looks into it."""
+        self._pages: dict[str, _Page] = {}
+        self.replace(options)
+
+    @property
+    def pages(self) -> dict[str, ExperienceOptions]:
+        """Every page as it is in force."""
+        return {name: page.options for name, page in self._pages.items()}
+
+    def replace(self, options: Mapping[str, ExperienceOptions]) -> None:
+        """The next request sees these pages; options as for a new object."""
+        self._pages = {name: _page(told, self._catalogue, self._columns, self._zone) for name, told in options.items()}
+        self.lists.clear()
+        self.lists |= {
+            name: [section for section in told.sections if section in self._placements]
+            for name, told in options.items()
+        }
+
+    def instead(self, options: Mapping[str, ExperienceOptions]) -> Experiences:
+        """Other pages beside these, to look at."""
+        return Experiences(
+            options, placements=self._placements, catalogue=self._catalogue, columns=self._columns, zone=self._zone,
+            rates=self.rates,
+        )  # fmt: skip
 
     def show(self, name: str, facts: Facts, trial: Trial | None = None, *, known: bool = False) -> Experience:
         """The page for whom these facts are true. `known`: something is known of the visitor, so that lists of what
         one has viewed or bought say something. Raises UnknownPage."""
         page = self._pages.get(name)
         if page is None:
-            there = f"there are {', '.join(self._pages)}" if self._pages else "none is configured"
-            raise UnknownPage(f"there is no page {name!r}; {there} ([experiences.NAME])")
+            there = f"there are {', '.join(self._pages)}" if self._pages else "none is arranged"
+            raise UnknownPage(f"there is no page {name!r}; {there} ([experiences.NAME], or the console)")
         static = trial is not None and trial.arm.static
         held = set(places(page.index.select(facts)))
         arm = trial.arm.sections if trial is not None else None
@@ -89,7 +116,7 @@ class Experiences:
             if page.sections.get(section, -1) in held | {-1} and (known or not self._personal(section))
         ]  # fmt: skip
         if page.options.learned and arm is None and not static:
-            shown = by_rate(shown, page.options.sections[: page.options.fixed], self._rates())
+            shown = by_rate(shown, page.options.sections[: page.options.fixed], self.rates())
         banner = next((each for each, place in page.banners if place in held), None)
         return Experience(
             name, [self._section(each) for each in shown],
@@ -121,7 +148,9 @@ def condition_problems(options: Mapping[str, ExperienceOptions], zone: ZoneInfo)
         found += [f"experiences.{name}.{problem}" for problem in told.problems()]
         for path, condition in told.conditions():
             try:
-                _ready(condition, zone, 0)
+                times = _ready(condition, zone, 0).times
+                if times is not None and times.ends <= times.starts:
+                    found.append(f"experiences.{name}.{path}.schedule.ends: it ends before it begins")
             except NotARule as wrong:
                 found.append(f"experiences.{name}.{path}{wrong.pointer.removeprefix('/when').replace('/', '.')}:"
                              f" {wrong.detail}")  # fmt: skip

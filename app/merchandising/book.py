@@ -16,7 +16,8 @@ from app.problem import FieldError
 from app.rules.engine import Rules, RuleSet
 from app.rules.model import Rule, in_order, read_rules, rules_json
 from store.faults import StoreFault
-from store.rules import Draft, DraftChanged, RuleStore, RuleVersion
+from store.rules import RuleStore
+from store.versions import Draft, DraftChanged, Version
 
 RETRIES = 20
 _read_persona = msgspec.json.Decoder(Persona).decode
@@ -157,7 +158,7 @@ class RuleBook:
 
     # ---- versions
 
-    async def publish(self, revision: int, *, author: str, now: float, note: str = "") -> RuleVersion:
+    async def publish(self, revision: int, *, author: str, now: float, note: str = "") -> Version:
         """The draft that was read is in force with the next request. Raises RuleChanged, NotRules."""
         draft, rules = await self.draft()
         if draft.revision != revision:
@@ -165,7 +166,7 @@ class RuleBook:
         self._must(problems_of_all(rules, self.known(), "/rules"))
         return await self._publish(rules, revision, author, now, note)
 
-    async def roll_back(self, number: int, revision: int, *, author: str, now: float) -> tuple[RuleVersion, bool]:
+    async def roll_back(self, number: int, revision: int, *, author: str, now: float) -> tuple[Version, bool]:
         """A new version equal to an old one, and whether a draft with unpublished changes was kept beside it.
 
         Raises NoSuchRule, RuleChanged, Unreadable.
@@ -180,7 +181,7 @@ class RuleBook:
         )  # fmt: skip
         return made, changed
 
-    async def version(self, number: int) -> RuleVersion:
+    async def version(self, number: int) -> Version:
         """Raises NoSuchRule."""
         found = await self.store.version(number)
         if found is None:
@@ -213,7 +214,7 @@ class RuleBook:
     async def _publish(
         self, rules: list[Rule], revision: int, author: str, now: float, note: str, *, copy_of: int = 0,
         draft: bytes | None = None,
-    ) -> RuleVersion:  # fmt: skip
+    ) -> Version:  # fmt: skip
         made_ready: RuleSet = await asyncio.to_thread(self._rules.set_of, "", rules)
         keep = self._rules.options.versions_kept
         try:

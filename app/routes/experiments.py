@@ -12,7 +12,6 @@ from starlette.routing import Route
 from app.experiments.design import conflict_of, free_slots, problems_of
 from app.experiments.reports import forget, holdout_of, told
 from app.experiments.results import ResultsAnswer, results_of
-from app.node import lists_of_pages
 from app.problem import Problem, read_json
 from app.routes.admin import require
 from app.routes.answers import json_response
@@ -100,7 +99,7 @@ class Handlers:
         self._node = node
         self._experiments = node.experiments
         self._options = node.config.experiments
-        self._pages = lists_of_pages(node.config)
+        self._pages = node.page_lists
         self._once = Once()
 
     async def all(self, request: Request) -> Response:
@@ -240,7 +239,7 @@ class Handlers:
             design,
             placements=self._node.recommender.placements,
             plugins=self._node.plugins,
-            pages={name: page.sections for name, page in self._node.config.experiences.items()},
+            pages={name: page.sections for name, page in self._node.experiences.pages.items()},
         )
         if problems:
             raise Problem(400, "Not a valid experiment", problems[0].detail, errors=problems)

@@ -32,7 +32,7 @@ from app.routes.idempotency import Once
 from app.routes.openapi import Operation
 from app.routes.rule_answers import NO_STORE, WRITES, as_problems, revision_of
 from app.rules.model import read_rules
-from store.rules import RuleVersion
+from store.versions import Version
 
 if TYPE_CHECKING:
     from app.node import Node
@@ -136,7 +136,7 @@ class VersionDesk:
     async def _body(self, request: Request) -> bytes:
         return await read_media(request, self._node.config.rules.body_bytes, JSON)
 
-    async def _published(self, session: Session, action: str, made: RuleVersion, kept: bool = False) -> Response:
+    async def _published(self, session: Session, action: str, made: Version, kept: bool = False) -> Response:
         await self._staff.note(session.name, action, name_of(made.number))
         look: Analysis = await self._reporter.look(read_rules(made.body))
         etag = etag_of((await self._book.store.draft()).revision)
@@ -144,7 +144,7 @@ class VersionDesk:
         return json_response(answer, headers=NO_STORE | {"etag": etag})
 
 
-def _version_told(version: RuleVersion) -> VersionTold:
+def _version_told(version: Version) -> VersionTold:
     return VersionTold(
-        name_of(version.number), version.author, version.at, version.note, name_of(version.copy_of), version.rules
+        name_of(version.number), version.author, version.at, version.note, name_of(version.copy_of), version.size
     )

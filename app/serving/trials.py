@@ -81,7 +81,7 @@ class Trials:
         """`pages`: page -> those of its sections that are lists; who is in an experiment on a page is counted by
         them."""
         self._experiments = experiments
-        self.pages = pages or {}
+        self.pages = {} if pages is None else pages
 
     def of(self, placement: str, arms: Mapping[str, str]) -> Trial | None:
         """The experiment a list of this placement belongs to, for a visitor in these arms; None for none.

@@ -6,8 +6,7 @@ from collections.abc import Mapping
 
 from app.demo import personas
 from app.demo.prepare import read_mark
-from app.experiences.options import ExperienceOptions
-from app.experiences.pages import Experience, Experiences, UnknownPage
+from app.experiences.pages import Experience
 from app.node import Node
 from app.rules.index import Facts
 from app.search.search import Search, Searcher
@@ -22,10 +21,6 @@ from plugins.contract import Visitor
 from store.records import Floats, Ints
 
 NOBODY = Visitor()
-HOME = ExperienceOptions(
-    sections=["hero", "home", "aisles", "trending", "recently-viewed", "buy-again", "fresh"], fixed=2
-)
-"""The front page where [experiences.home] says nothing."""
 SHELF_ITEMS = 12
 SEED_SECONDS = 60
 """Everyone sees the same contextual shelf for a while."""
@@ -62,16 +57,8 @@ def storefront_of(node: Node, assets: Assets) -> Storefront:
         return Found(ids(found.shelf.items), found.total, found.shelf.token)
 
     def experience(region: str, known: bool) -> Experience:
-        facts = Facts(node.clock.now(), "", region)
-        try:
-            return node.experiences.show("home", facts, known=known)
-        except UnknownPage:
-            return standard.show("home", facts, known=known)
+        return node.experiences.show("home", Facts(node.clock.now(), "", region), known=known)
 
-    standard = Experiences(
-        {"home": HOME}, placements=node.recommender.placements, catalogue=node.catalogue, columns=node.rules.columns,
-        zone=node.rules.zone, rates=dict,
-    )  # fmt: skip
     return Storefront(node.catalogue, aisles, templates, public, ask_shelves, ask_search, experience)
 
 

@@ -3,6 +3,7 @@ import htmx from 'htmx.org/dist/htmx.esm.js';
 
 import { watchForms } from './forms.js';
 import { watchKeys } from './keys.js';
+import { watchOrder } from './order.js';
 import { localize } from './times.js';
 
 // Nothing from the page is run as a program, nothing is asked of another host, no page is kept in the browser's storage.
@@ -18,6 +19,7 @@ function dress(root) {
 dress(document);
 watchKeys();
 watchForms();
+watchOrder();
 document.addEventListener('htmx:afterSwap', (event) => dress(event.target));
 
 // What a fragment could not bring is said; the page and what was typed stay as they are.
