@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -10,7 +11,28 @@ import click
 from app.cli import fail, read_config, tell_first_keys
 
 if TYPE_CHECKING:
+    from app.config import Config
+    from app.feeds.options import FeedOptions
     from app.feeds.take import Taken
+
+HAND_IT = """{data}: in use by another personalize process. A server takes the feed itself, with a server key:
+  PERSONALIZE_SERVER_KEY=sk_… personalize feed {source}
+  curl -X POST '{where}/v1/imports?feed={label}' -H 'authorization: Bearer sk_…'{body}
+Nothing was changed. `personalize keys create server` makes a key, which counts from the server's next start."""
+
+
+@dataclass(frozen=True)
+class Wanted:
+    """What the command was told."""
+
+    source: str
+    name: str
+    kind: str
+    fields: tuple[str, ...]
+    preview: bool
+    shrink: bool
+    server: str | None
+    key: str | None
 
 
 @click.command()
@@ -22,27 +44,46 @@ if TYPE_CHECKING:
 @click.option("--field", "fields", multiple=True, metavar="OURS=THEIRS", help="title=name; several are possible.")
 @click.option("--preview", is_flag=True, help="Say what would change, and change nothing.")
 @click.option("--shrink", is_flag=True, help="Take it however many items are gone from it.")
+@click.option("--server", metavar="URL", help="A running server that takes it; else the one beside, if one runs.")
+@click.option("--key", envvar="PERSONALIZE_SERVER_KEY", help="A server key for it; also PERSONALIZE_SERVER_KEY.")
 @click.pass_context
 def command(
-    ctx: click.Context, source: str, name: str, kind: str, fields: tuple[str, ...], preview: bool, shrink: bool
-) -> None:
+    ctx: click.Context, source: str, name: str, kind: str, fields: tuple[str, ...], preview: bool, shrink: bool,
+    server: str | None, key: str | None,
+) -> None:  # fmt: skip
     """Take over SOURCE: a file, an https:// address, or the name of a [feeds.NAME] of the configuration.
 
-    Beside a running server use POST /v1/imports, which does the same.
+    Beside a running server the file, or the name, is handed to it with a server key, as POST /v1/imports does.
     """
-    import asyncio
     from time import perf_counter
 
+    from app.cli.handing import NotHanded
+    from app.node import InUse
+
+    config = read_config(ctx)
+    wanted = Wanted(source, name, kind, fields, preview, shrink, server, key)
+    options, path = _feed(wanted, config, ctx.obj)
+    started = perf_counter()
+    try:
+        try:
+            taken = _hand(wanted, config, path) if server else _take(wanted, config, ctx.obj, options, path)
+        except InUse:
+            taken = _hand(wanted, config, path)
+    except NotHanded as reason:
+        fail(str(reason))
+    _tell(taken, perf_counter() - started)
+
+
+def _feed(wanted: Wanted, config: Config, configuration: Path) -> tuple[FeedOptions, Path | None]:
+    """How the feed is read, and its file if it is one; ends the command where it cannot be."""
     import msgspec
 
     from app.config import ConfigError
     from app.config.loading import parse_table
     from app.feeds.options import FeedOptions
-    from app.node import open_node
     from app.suggestion import suggest
 
-    config = read_config(ctx)
-    path = Path(source)
+    source, path = wanted.source, Path(wanted.source)
     known = config.feeds.get(source)
     if known is None:
         told: dict[str, object] = {"url": source} if source.startswith(("http://", "https://")) else {"file": source}
@@ -50,24 +91,55 @@ def command(
         if known.file and not path.is_file():
             fail(f"{source}: neither a file nor a feed of the configuration{suggest(source, config.feeds)}")
     elif known.file:
-        path = ctx.obj.parent / known.file
-    pairs = dict(pair.partition("=")[::2] for pair in fields)
+        path = configuration.parent / known.file
+    pairs = dict(pair.partition("=")[::2] for pair in wanted.fields)
     try:
-        changed = {"format": kind} if kind else {}
+        changed = {"format": wanted.kind} if wanted.kind else {}
         options = parse_table(FeedOptions, msgspec.to_builtins(known) | changed, "feed")
     except ConfigError as wrong:
         fail(str(wrong), 2)
     options = msgspec.structs.replace(options, fields={**options.fields, **pairs})
-    label = name or (source if source in config.feeds else path.stem if options.file else "pulled")
+    return options, path if options.file else None
+
+
+def _label(wanted: Wanted, config: Config, path: Path | None) -> str:
+    """The feed's name."""
+    return wanted.name or (wanted.source if wanted.source in config.feeds else path.stem if path else "pulled")
+
+
+def _take(wanted: Wanted, config: Config, configuration: Path, options: FeedOptions, path: Path | None) -> Taken:
+    """Here, where no server runs. Raises InUse where one does."""
+    import asyncio
+
+    from app.node import open_node
+
+    label = _label(wanted, config, path)
 
     async def run() -> Taken:
-        async with open_node(config, ctx.obj) as node:
+        async with open_node(config, configuration) as node:
             tell_first_keys(node.keys)
-            return await node.feeds.take(label, options, path if options.file else None, preview=preview, shrink=shrink)
+            return await node.feeds.take(label, options, path, preview=wanted.preview, shrink=wanted.shrink)
 
-    started = perf_counter()
-    taken = asyncio.run(run())
-    _tell(taken, perf_counter() - started)
+    return asyncio.run(run())
+
+
+def _hand(wanted: Wanted, config: Config, path: Path | None) -> Taken:
+    """By the running server. Raises NotHanded."""
+    from app.cli.handing import address_of, hand_over
+
+    where = wanted.server or address_of(config.server.bind)
+    label = _label(wanted, config, path)
+    configured = wanted.source in config.feeds
+    if not wanted.key:
+        body = "" if configured else f" --data-binary @{wanted.source}"
+        fail(HAND_IT.format(data=config.node.data, where=where, label=label, source=wanted.source, body=body))
+    if wanted.fields or not (configured or path):
+        fail("a running server takes an address, and --field, only as a [feeds.NAME] of its configuration", 2)
+    query = {
+        "feed": label, "format": wanted.kind, "preview": "1" * wanted.preview, "shrink": "1" * wanted.shrink,
+    }  # fmt: skip
+    said = {name: value for name, value in query.items() if value}
+    return hand_over(where, wanted.key, None if configured else path, said)
 
 
 def _tell(taken: Taken, seconds: float) -> None:
