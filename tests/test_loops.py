@@ -360,6 +360,24 @@ def test_places_are_spaced_by_their_codes(count: int, seed: int, limit: int, mos
     same(*both("spaced", columns, most, limit))
 
 
+@given(st.integers(0, 60), seeds, st.integers(0, 20), st.booleans())
+def test_the_first_of_what_matches_and_may_be_shown(count: int, seed: int, most: int, counted: bool) -> None:
+    random = np.random.default_rng(seed)
+    items = np.sort(random.choice(SIZE, min(count, SIZE), replace=False)).astype(np.int32)
+    tiers = random.integers(0, 3, len(items)).astype(np.int32)
+    relevance = (random.integers(0, 9, len(items)) / 8).astype(np.float32)
+    mask = random.random(SIZE) < 0.7
+    buyers = random.integers(0, 5, SIZE // 2).astype(np.float32) if counted else None
+    arguments = (items, tiers, relevance, mask, buyers, most)
+    places, shown = loops.fastest.first_shown(*arguments)
+    meant, as_meant = plain.first_shown(*arguments)
+    assert shown == as_meant
+    assert places.tolist() == meant.tolist()
+    one = np.ones(1, np.int32)
+    with pytest.raises(IndexError):
+        loops.fastest.first_shown(one * SIZE, one, one.astype(np.float32), mask, buyers, 1)
+
+
 @given(seeds, st.integers(1, 4), st.booleans())
 def test_the_items_of_a_querys_words_are_matched(seed: int, meanings: int, partly: bool) -> None:
     random = np.random.default_rng(seed)
@@ -367,6 +385,8 @@ def test_the_items_of_a_querys_words_are_matched(seed: int, meanings: int, partl
     for _ in range(int(random.integers(1, 8))):
         items = np.sort(random.choice(SIZE, int(random.integers(0, SIZE)), replace=False)).astype(np.int32)
         weights = (random.integers(1, 9, len(items)) / 8).astype(np.float32)
+        if random.random() < 0.3:  # as where something changed since the index was made
+            items, weights = items[::-1].copy(), weights[::-1].copy()
         words.append(plain.Word(int(random.integers(meanings)), float(random.integers(1, 5)) / 4, items, weights))
     rarities = [float(each) / 2 for each in random.integers(1, 6, meanings)]
     asked = [True, *(bool(each) for each in random.integers(0, 2, meanings - 1))]

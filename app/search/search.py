@@ -25,6 +25,8 @@ from app.serving.trials import Trial
 from plugins.calls import PluginFailed
 from plugins.contract import NO_ITEMS, Board, Candidates, Context, Floats, Ints, Model, Visitor, scaled
 from plugins.ruling import RULE_SCORE, RULES_FIRST, Pins
+from store import loops
+from store.records import Mask
 from store.search_index import Matches, SearchIndex
 
 PLACEMENT = "search"
@@ -91,30 +93,28 @@ class Searcher:
             board=self._board,
         )  # fmt: skip
         matches = self._index.matches(asked.query)
-        shown = np.flatnonzero(allowed.mask.take(matches.items)).astype(np.int32)
-        best, tiers, static = self._static_order(matches, shown, context)
+        best, tiers, static, shown = self._static_order(matches, allowed.mask, context)
         try:
             ranking, strategy = self._ranked(best, tiers, static, asked, context), strategy_of(context.visitor)
         except PluginFailed:
             # A rule that cannot be asked may have forbidden anything: no item is sure to pass it.
             ranking, strategy = Ranking(), "fallback"
         pins = self._serving.pins_compared(context, trial, replace(facts, rules_off=False))
-        total = len(shown) if strategy != "fallback" else 0
+        total = shown if strategy != "fallback" else 0
         under = rules or self._serving.rules.published
         return Found(self._shelf(ranking, strategy, context, trial, under, dry_run, pins), total, matches.corrected)
 
-    def _static_order(self, matches: Matches, shown: Ints, context: Context) -> tuple[Ints, Ints, Floats]:
-        """The first matches in the order for everyone: items, their tiers, and their static score from 0 to 1."""
-        items, tiers, relevance = matches.items.take(shown), matches.tier.take(shown), matches.relevance.take(shown)
+    def _static_order(self, matches: Matches, mask: Mask, context: Context) -> tuple[Ints, Ints, Floats, int]:
+        """The first matches in the order for everyone: items, their tiers, their static score from 0 to 1, and how many
+        matches there are."""
         buyers = context.model.popularity(context.region)
-        bought = Candidates(items, context.catalogue, self._board).lookup(buyers)
         most = self._options.candidates
-        if len(items) > most:
-            # Ties between equally bought items are decided below; relevance, at most 1, only breaks them.
-            first = np.argpartition(-(tiers * np.float64(1e9) + bought + 0.5 * relevance), most)[:most]
-            items, tiers, relevance, bought = items[first], tiers[first], relevance[first], bought[first]
+        # Ties between equally bought items are decided below; relevance, at most 1, only breaks them.
+        first, shown = loops.first_shown(matches.items, matches.tier, matches.relevance, mask, buyers, most)
+        items, tiers, relevance = matches.items.take(first), matches.tier.take(first), matches.relevance.take(first)
+        bought = Candidates(items, context.catalogue, self._board).lookup(buyers)
         order = np.lexsort((-context.catalogue.published.take(items), -relevance, -bought, -tiers))
-        return items.take(order), tiers.take(order), scaled(np.log1p(bought.take(order)))
+        return items.take(order), tiers.take(order), scaled(np.log1p(bought.take(order))), shown
 
     def _ranked(self, items: Ints, tiers: Ints, static: Floats, asked: Search, context: Context) -> Ranking:
         """The page of the list that was asked for, re-ranked within equally complete matches."""

@@ -27,6 +27,7 @@ als_rows = fastest.als_rows
 any_of = fastest.any_of
 best_places = fastest.best_places
 faded = fastest.faded
+first_shown = fastest.first_shown
 folded = fastest.folded
 followed = fastest.followed
 fondness = fastest.fondness
@@ -55,6 +56,7 @@ __all__ = [
     "any_of",
     "best_places",
     "faded",
+    "first_shown",
     "folded",
     "followed",
     "fondness",

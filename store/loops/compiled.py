@@ -28,6 +28,7 @@ if _SOURCE and sha256(b"".join(path.read_bytes() for path in _SOURCE)).hexdigest
     raise ImportError("store/loops/source has changed since")
 
 _empty, _int, _float = np.empty, np.int32, np.float32
+_nobody = np.empty(0, np.float32)
 
 
 def followed(
@@ -161,6 +162,15 @@ def matched(
         boards.hits, found, said, certain,
     )  # fmt: skip
     return found[:count], said[:count], certain[:count]
+
+
+def first_shown(
+    items: Ints, tiers: Ints, relevance: Floats, mask: Mask, buyers: Floats | None, most: int
+) -> tuple[Ints, int]:
+    places = _empty(min(most, len(items)), _int)
+    counted = _nobody if buyers is None else np.ascontiguousarray(buyers, _float)
+    found, shown = _loops.first_shown(items, tiers, relevance, mask, counted, places)
+    return places[:found], shown
 
 
 any_of = _loops.any_of

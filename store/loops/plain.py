@@ -297,6 +297,22 @@ def matched(
     return items, relevance.take(items), least.take(items)
 
 
+def first_shown(
+    items: Ints, tiers: Ints, relevance: Floats, mask: Mask, buyers: Floats | None, most: int
+) -> tuple[Ints, int]:
+    """The places of the first `most` of matching `items` that `mask` allows, best first: by tier, then by `buyers` [by
+    item number; None or beyond the end = 0], then by relevance (0 to 1); and how many are allowed."""
+    shown = np.flatnonzero(mask.take(items))
+    named = items.take(shown)
+    bought = np.zeros(len(named))
+    if buyers is not None:
+        known = named < len(buyers)
+        bought[known] = buyers[named[known]]
+    scores = tiers.take(shown) * 1e9 + bought + 0.5 * relevance.take(shown)
+    first = np.argsort(-scores, kind="stable")[:most]
+    return shown.take(first).astype(np.int32), len(shown)
+
+
 def within(items: Ints, size: int) -> bool:
     """Whether every one of these int32 numbers is 0 … size - 1."""
     # Seen as unsigned a negative number is a huge one: one look finds both.

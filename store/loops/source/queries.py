@@ -1,10 +1,12 @@
-"""Matching a query."""
+"""Matching a query, and the first of what matches."""
 
 import cython
+from cython.cimports.libc.stdlib import free
 from cython.cimports.libc.string import memcpy, memset
 from cython.cimports.numpy import NPY_BOOL, NPY_UINT8
 
-from store.loops.source.arguments import bytes_of, floats, ints, length
+from store.loops.source.arguments import bytes_of, floats, ints, length, outside, room_for
+from store.loops.source.best import Best, Ranked, in_order, offer
 
 
 def matched(
@@ -23,7 +25,11 @@ def matched(
     said,
     certain,
 ):
-    """The items that hold the words of a query, with what they are worth; returns how many. The boards are left clean."""
+    """The items that hold the words of a query, with what they are worth; returns how many. The boards are left clean.
+
+    Meanings that are asked for come first, those that the fewest items have before the others: where all of them have to
+    be met, the many items of a common word need only be looked up among the few that are left.
+    """
     factor: cython.p_float = floats(factors)
     means: cython.p_int = ints(meaning)
     rare: cython.p_float = floats(rarities)
@@ -55,13 +61,39 @@ def matched(
         if means[word] < 0 or means[word] >= meanings:
             raise ValueError("no such meaning")
     wrong: cython.bint = False
+    entries: cython.Py_ssize_t[100]
+    spoken: cython.int[100]
+    done: cython.bint[100]
     for one in range(meanings):
+        entries[one] = spoken[one] = done[one] = 0
+    for word in range(words):
+        entries[means[word]] += length(items[word])
+        spoken[means[word]] += 1
+    met: cython.int = 0
+    turn: cython.Py_ssize_t
+    only: cython.int
+    for turn in range(meanings):
+        one = -1
+        for word in range(meanings):
+            if not done[word] and (
+                one < 0 or wanted[word] > wanted[one] or (wanted[word] == wanted[one] and entries[word] < entries[one])
+            ):
+                one = word
+        done[one] = True
+        only = -1 if partly or not met else met  # items that met as many of those asked for
         for word in range(words):  # first the best word of every item
             if means[word] == one and not wrong:
-                wrong = not note_best(items[word], weights[word], factor[word], board, size)
+                if spoken[one] == 1 and ascending(items[word], size):
+                    wrong = not note_alone(
+                        items[word], weights[word], factor[word], rare[one], wanted[one] != 0, only, worth, lowest, hit
+                    )
+                    spoken[one] = 0
+                else:
+                    wrong = not note_best(items[word], weights[word], factor[word], only, board, hit, size)
         for word in range(words):  # then what it is worth
-            if means[word] == one and not wrong:
+            if means[word] == one and spoken[one] and not wrong:
                 note_worth(items[word], rare[one], wanted[one] != 0, board, worth, lowest, hit)
+        met += wanted[one]
     count: cython.Py_ssize_t = 0
     item: cython.Py_ssize_t = 0
     whole: cython.bint
@@ -90,8 +122,66 @@ def matched(
 
 @cython.cfunc
 @cython.exceptval(check=True)
+def ascending(items: object, size: cython.Py_ssize_t) -> cython.bint:
+    """Whether they are numbers below `size`, none of them twice."""
+    named: cython.p_int = ints(items)
+    count: cython.Py_ssize_t = length(items)
+    at: cython.Py_ssize_t
+    well: cython.int = 1
+    if count == 0:
+        return True
+    for at in range(1, count):
+        well &= named[at] > named[at - 1]
+    return well and named[0] >= 0 and named[count - 1] < size
+
+
+@cython.cfunc
+@cython.exceptval(check=True)
+def note_alone(
+    items: object,
+    weights: object,
+    factor: cython.float,
+    rarity: cython.float,
+    asked: cython.bint,
+    only: cython.int,
+    worth: cython.p_float,
+    lowest: cython.p_float,
+    hit: cython.p_uchar,
+) -> cython.bint:
+    """The one word of a meaning, its items `ascending`. False where they have no weights."""
+    named: cython.p_int = ints(items)
+    told: cython.p_float = floats(weights)
+    at: cython.Py_ssize_t
+    item: cython.int
+    value: cython.float
+    if length(items) != length(weights):
+        return False
+    for at in range(length(items)):
+        item = named[at]
+        if only >= 0 and (hit[item] & 127) != only:
+            continue
+        value = factor * told[at]
+        if value <= 0:
+            continue
+        worth[item] += rarity * value
+        if asked:
+            if not (hit[item] & 127) or value <= lowest[item]:
+                lowest[item] = value
+            hit[item] += 1
+        hit[item] |= 128  # touched
+    return True
+
+
+@cython.cfunc
+@cython.exceptval(check=True)
 def note_best(
-    items: object, weights: object, factor: cython.float, board: cython.p_float, size: cython.Py_ssize_t
+    items: object,
+    weights: object,
+    factor: cython.float,
+    only: cython.int,
+    board: cython.p_float,
+    hit: cython.p_uchar,
+    size: cython.Py_ssize_t,
 ) -> cython.bint:
     """False where an item is none."""
     named: cython.p_int = ints(items)
@@ -103,6 +193,8 @@ def note_best(
     for at in range(length(items)):
         if named[at] < 0 or named[at] >= size:
             return False
+        if only >= 0 and (hit[named[at]] & 127) != only:
+            continue
         worth = factor * told[at]
         if worth > board[named[at]]:
             board[named[at]] = worth
@@ -135,3 +227,44 @@ def note_worth(
         hit[item] |= 128  # touched
         board[item] = 0
     return 0
+
+
+def first_shown(items, tiers, relevance, mask, buyers, places):
+    """Best first the places of matches that may be shown, by tier, then by buyers, and relevance where these are alike;
+    returns how many were found, and how many may be shown. An item beyond `buyers` has none."""
+    named: cython.p_int = ints(items)
+    tier: cython.p_int = ints(tiers)
+    worth: cython.p_float = floats(relevance)
+    allowed: cython.p_uchar = bytes_of(mask, NPY_BOOL)
+    bought: cython.p_float = floats(buyers)
+    found: cython.p_int = ints(places, True)
+    size: cython.Py_ssize_t = length(mask)
+    known: cython.Py_ssize_t = length(buyers)
+    count: cython.Py_ssize_t = length(items)
+    shown: cython.Py_ssize_t = 0
+    at: cython.Py_ssize_t
+    item: cython.int
+    score: cython.double
+    best: Best
+    if length(tiers) != count or length(relevance) != count:
+        raise ValueError("one tier and one relevance per item are needed")
+    for at in range(count):
+        if named[at] < 0 or named[at] >= size:
+            outside(named[at], size)
+    best.most = length(places)
+    best.size = 0
+    best.heap = cython.cast(cython.pointer(Ranked), room_for(best.most * cython.sizeof(Ranked)))
+    for at in range(count):
+        item = named[at]
+        if not allowed[item]:
+            continue
+        shown += 1
+        score = tier[at] * 1e9 + 0.5 * worth[at]
+        if item < known:
+            score += bought[item]
+        offer(cython.address(best), score, cython.cast(cython.int, at))
+    in_order(cython.address(best))
+    for at in range(best.size):
+        found[at] = best.heap[at].place
+    free(best.heap)
+    return best.size, shown
