@@ -9,11 +9,13 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from scipy.sparse import csr_matrix
 
-from app.learning import engine
+from app.learning import engine, private_vectors
+from app.learning.accounting import mu_of
 from app.learning.dp_als import Gathered, gather, trusted
 from app.learning.memory import Memory, recall
 from app.learning.person_statistics import Ridge, Statistics, shared_part, solved, solved_alone
-from app.learning.private_vectors import DIMENSIONS_OF_FEW, FEW_PEOPLE, RECIPE, recipe_for, remember, remembered
+from app.learning.private_vectors import DIMENSIONS_OF_FEW, FEW_PEOPLE, RECIPE, grown, recipe_for, remember, remembered
+from app.learning.triangles import matrices, outer_triangles
 from app.node import Node
 from plugins.engine import EngineFailed
 from store.budget import read_budget
@@ -174,3 +176,48 @@ def test_what_is_remembered_has_room_for_new_items() -> None:
 
 def test_few_people_fill_fewer_dimensions() -> None:
     assert recipe_for(FEW_PEOPLE - 1).dimensions == DIMENSIONS_OF_FEW < recipe_for(FEW_PEOPLE).dimensions
+
+
+@given(seed=st.integers(0, 99), had=st.integers(1, 6), more=st.integers(1, 5))
+def test_what_was_released_says_the_same_in_more_dimensions(seed: int, had: int, more: int) -> None:
+    random = np.random.default_rng(seed)
+    vectors = random.normal(size=(7, had)).astype(np.float32)
+    people = random.normal(size=(20, had))
+    left, right = random.normal(size=(7, had * (had + 1) // 2)), random.normal(size=(7, had))
+    before = Gathered(Statistics(outer_triangles(people).sum(axis=0), left, right), 2.0, 3.0)
+    wider, after = grown(vectors, before, had + more, random)
+    assert wider[:, :had].tobytes() == vectors.tobytes()
+    assert wider[:, had:].all()
+    padded = outer_triangles(np.pad(people, ((0, 0), (0, more)))).sum(axis=0)
+    np.testing.assert_allclose(after.sums.gram, padded)
+    for before_full, after_full in zip(matrices(left), matrices(after.sums.left), strict=True):
+        np.testing.assert_array_equal(after_full, np.pad(before_full, ((0, more), (0, more))))
+    np.testing.assert_array_equal(after.sums.right, np.pad(right, ((0, 0), (0, more))))
+    assert (after.weight, after.variance, after.multiplier) == (2.0, 3.0, before.multiplier)
+    assert grown(wider, after, had, random) == (wider, after), "a shop that shrinks keeps what it has"
+
+
+@pytest.mark.anyio
+async def test_a_shop_that_grows_gets_more_dimensions_and_pays_no_more(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    async with shop(tmp_path, privacy=LOUD, training=QUIET) as node:
+        await two_tastes(node, 160)
+        assert (await trained(node))["als"]["dimensions"] == DIMENSIONS_OF_FEW
+        await two_tastes(node, 240, day=1)
+        monkeypatch.setattr(private_vectors, "FEW_PEOPLE", 100)
+        card = await trained(node)
+        assert card["als"]["dimensions"] == RECIPE.dimensions
+        assert "overspent" not in card
+        assert card["privacy"]["spent"] <= mu_of(300.0, 1e-6) ** 2
+        with read_budget(node.folder) as ledger:
+            assert ledger is not None
+            runs = {run.id: [debit for debit in ledger.debits_of(run.id) if debit.name.startswith("vectors.")]
+                    for run in ledger.runs(1)}  # fmt: skip
+        first, second = runs.values()
+        assert [debit.sensitivity for debit in second] == [debit.sensitivity for debit in first[:3]]
+        assert len(second) == 3
+        node.generations.take_over()
+        vector = node.model.user_vector(np.array([0, 1], np.int32), np.ones(2, np.float32))
+        assert vector is not None
+        assert len(vector) == RECIPE.dimensions

@@ -90,6 +90,20 @@ class Gathered:
         """The noise multiplier of the left sides of `mean`."""
         return sqrt(self.variance) / self.weight
 
+    def with_dimensions(self, dimensions: int) -> Gathered:
+        """With room for more dimensions, of which nothing was released yet: nobody's vector had anything in them."""
+        had = self.sums.right.shape[1]
+        more = dimensions - had
+
+        def wider(triangles: Doubles) -> Doubles:
+            full = matrices(triangles)
+            room = [(0, 0)] * (full.ndim - 2) + [(0, more), (0, more)]
+            first, second = np.triu_indices(dimensions)
+            return np.pad(full, room)[..., first, second]
+
+        right = np.pad(self.sums.right, ((0, 0), (0, more)))
+        return replace(self, sums=Statistics(wider(self.sums.gram), wider(self.sums.left), right))
+
     def with_items(self, items: int) -> Gathered:
         """With room for items that came since."""
         more = items - len(self.sums.right)

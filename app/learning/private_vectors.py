@@ -45,6 +45,8 @@ def release_vectors(draft: Draft, door: Door, memory: Memory) -> None:
     popular = draft.arrays.get("popularity", np.zeros(table.shape[1], np.float32))
     people = contributions(table, popular, exponent=RECIPE.exponent, per_person=RECIPE.per_person)
     before = remembered(memory, table.shape[1])
+    if before is not None:
+        before = grown(*before, recipe_for(people_in(memory)[0]).dimensions, _seeded())
     recipe = (
         recipe_for(people_in(memory)[0]) if before is None else replace(RECIPE, steps=1, dimensions=before[0].shape[1])
     )
@@ -66,8 +68,23 @@ def release_vectors(draft: Draft, door: Door, memory: Memory) -> None:
 
 
 def recipe_for(people: float) -> Recipe:
-    """What the first training of a shop with about so many people takes; later ones keep its dimensions."""
+    """What the first training of a shop with about so many people takes; later ones keep its dimensions or get more."""
     return replace(RECIPE, dimensions=DIMENSIONS_OF_FEW) if people < FEW_PEOPLE else RECIPE
+
+
+def grown(vectors: Floats, gathered: Gathered, dimensions: int, random: np.random.Generator) -> tuple[Floats, Gathered]:
+    """With as many dimensions as so many people can fill, once there are more of them; never fewer.
+
+    What was released stays, and says nothing of the new dimensions yet. They begin as every dimension did, with
+    directions drawn at random, as long as the others are: from nothing nothing would ever grow. A release costs what it
+    did, for the bounds on a person's part are on the length of vectors, whatever their dimensions.
+    """
+    more = dimensions - vectors.shape[1]
+    if more <= 0:
+        return vectors, gathered
+    usual = float(np.sqrt((vectors[np.any(vectors != 0, axis=1)] ** 2).mean())) if vectors.any() else 0.0
+    drawn = random.normal(0, usual, (len(vectors), more)).astype(np.float32)
+    return np.concatenate([vectors, drawn], axis=1), gathered.with_dimensions(dimensions)
 
 
 def vectors_of(draft: Draft, memory: Memory) -> None:
@@ -129,4 +146,8 @@ def _days(draft: Draft) -> float:
 
 
 def _random(items: int, dimensions: int) -> Floats:
-    return starting_vectors(items, dimensions, np.random.default_rng(secrets.randbits(64)))
+    return starting_vectors(items, dimensions, _seeded())
+
+
+def _seeded() -> np.random.Generator:
+    return np.random.default_rng(secrets.randbits(64))
