@@ -432,6 +432,23 @@ async def test_on_a_hostile_page_the_beacon_still_works_and_never_throws(page: P
     await shop.until(lambda: "add_to_cart" in shop.names)
 
 
+async def test_on_a_page_whose_policy_forbids_the_server_nothing_is_sent_and_nothing_breaks(
+    page: Page, shop: Shop
+) -> None:
+    shop.policy = f"default-src 'none'; script-src {shop.server} 'unsafe-inline'; connect-src 'self'"
+    shop.html = SHELF + "<button onclick=\"document.title = 'bought'\">Buy</button>"
+    await visit(page, shop)
+    await page.evaluate("for (let i = 0; i < 5000; i++) pz('view_item', {items: [{item_id: 'i' + i}]})")
+    await page.evaluate("pz('purchase', {items: [{item_id: 'boot'}], transaction_id: 't'})")
+    await page.click("button")
+    await page.clock.run_for(120_000)
+    assert await page.title() == "bought"
+    assert shop.requests == []
+    kept = (await storage(page))["localStorage"]
+    assert kept is not None
+    assert len(kept["q"]) == 1  # the purchase waits for a page that may send it
+
+
 DATA_LAYER = """window.dataLayer = [{event: 'gtm.js'}];
 function gtag() { dataLayer.push(arguments) }
 gtag('event', 'view_item', {items: [{item_id: 'boot', price: 90}], currency: 'EUR', user_data: {email: 'a@b.c'}});"""

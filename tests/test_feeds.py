@@ -9,6 +9,7 @@ import httpx
 import pytest
 
 from app.config import ConfigError, parse_config
+from app.feeds.options import FeedOptions
 from app.feeds.schedule import pull
 from app.node import Node, open_node
 from app.routes import create_app
@@ -116,6 +117,16 @@ async def test_only_so_many_bytes_and_errors_are_read_and_only_for_a_server_key(
     shop.headers["authorization"] = f"Bearer {node.keys.first_keys['public']}"
     assert (await shop.post("/v1/imports", content=b"x")).status_code == 403
     assert list((node.folder / "feeds").iterdir()) == []
+
+
+@pytest.mark.anyio
+async def test_a_file_of_two_gigabytes_is_refused_before_it_is_read(tmp_path: Path) -> None:
+    with (tmp_path / "main.csv").open("wb") as file:
+        file.truncate(2 * 1024**3)  # a hole: it takes no room on the disk
+    async with open_node(parse_config({}), tmp_path / "personalize.toml") as node:
+        taken = await node.feeds.take("main", FeedOptions(file="main.csv"), tmp_path / "main.csv")
+    assert (taken.status, taken.items) == ("failed", 0)
+    assert "2,147,483,648 bytes are more than 536,870,912 ([catalogue] feed_bytes)" in taken.detail
 
 
 @pytest.mark.anyio

@@ -321,6 +321,32 @@ async def test_every_drop_has_its_reason_and_the_rest_goes_on(tmp_path: Path) ->
         assert 'ingest_step_events_total{step="minimize"} 2.0' in text
 
 
+async def test_what_no_shop_should_send_is_answered_one_by_one_and_counted_and_the_rest_is_kept(tmp_path: Path) -> None:
+    year = 365 * 86_400
+    async with open_shop(tmp_path) as node:
+        lines = [{"item_id": "S1", "price": 5, "quantity": 1}]
+        bad = {
+            "unknown_event": event(node, "rm -rf", "e1", "S1"),
+            "malformed": event(node, "purchase", "e2", items=[{"item_id": "S1", "price": -5}]),
+            "too_old": event(node, "view_item", "e3", "S1", ago=year),
+            "in_the_future": event(node, "view_item", "e4", "S1", ago=-year),
+        }
+        malformed = [
+            event(node, "view_item_list", "e5", items=[{"item_id": "S1"}] * 10_000),
+            event(node, "view_item", "e" * 10_000, "S1"),
+            event(node, "view_item", "e6", "S" * 10_000),
+        ]
+        good = [event(node, "purchase", "e7", transaction_id="t1", items=lines), event(node, "view_item", "e8", "S3")]
+        said = await send(node, batch(*bad.values(), *malformed, *good))
+        assert outcomes(said) == [*bad, *["malformed"] * 3, "accepted", "accepted"]
+        again = await send(node, batch(event(node, "purchase", "e7", transaction_id="t1", items=lines)))
+        assert outcomes(again) == ["duplicate"]
+        assert len(await logged(node)) == 2
+        told = node.metrics.text().decode()
+        assert 'ingest_events_total{outcome="malformed"} 4.0' in told
+        assert all(f'ingest_events_total{{outcome="{reason}"}} 1.0' in told for reason in bad if reason != "malformed")
+
+
 async def test_a_key_may_send_only_its_events(tmp_path: Path) -> None:
     async with open_shop(tmp_path) as node:
         text = await node.keys.create_api_key("public", events=["view_item"], now=node.clock.now())

@@ -9,7 +9,9 @@ from typing import Any
 import pytest
 from playwright.async_api import Browser, Page, expect
 
-from tests.shop_page import STUB, Batch, Shop, new_page, open_browser, open_shop
+from tests.axe import violations
+from tests.shop_page import STUB, Batch, ColorScheme, Shop, new_page, open_browser, open_shop
+from tests.test_beacon import HOSTILE
 
 pytestmark = [pytest.mark.anyio, pytest.mark.browser]
 
@@ -60,6 +62,42 @@ async def test_a_shelf_shows_what_the_server_says_with_prices_as_people_write_th
     await expect(cards.nth(1).locator("s")).to_have_text("1.234,50\xa0€")
     await expect(cards.nth(0).get_by_role("link")).to_have_attribute("href", "/p/i0")
     await expect(page.locator("pz-recs")).to_have_attribute("state", "ready")
+
+
+@pytest.mark.parametrize(
+    ("locale", "price"),
+    [("en-IE", "€1,234.50"), ("de-DE", "1.234,50\xa0€"), ("fr-FR", "1\u202f234,50\xa0€"), ("nl-NL", "€\xa01.234,50")],
+)
+async def test_prices_are_written_in_the_pages_language(page: Page, shop: Shop, locale: str, price: str) -> None:
+    shop.html = f'<pz-recs placement="home" locale="{locale}">a</pz-recs>'
+    shop.answer = lambda _: {"results": [shelf(item(0))]}
+    await page.goto(shop.url)
+    await expect(page.locator("[data-pz=price]")).to_have_text(price, use_inner_text=False)
+    assert await page.locator("[data-pz=price]").text_content() == price
+
+
+@pytest.mark.parametrize("direction", ["ltr", "rtl"])
+@pytest.mark.parametrize("scheme", ["light", "dark"])
+async def test_a_shelf_can_be_used_by_everyone_in_both_directions(
+    browser: Browser, shop: Shop, direction: str, scheme: ColorScheme
+) -> None:
+    shop.inline = f"document.documentElement.dir = '{direction}'"
+    shop.html = '<main><h1>Shop</h1><pz-recs placement="home">a</pz-recs></main>'
+    why = {"code": "co_viewed", "text": "Because you viewed Boot 7"}
+    shop.answer = lambda _: {"results": [shelf(*(item(n, sale_price=99, reason=why) for n in range(20)))]}
+    async with new_page(browser, width=390, color_scheme=scheme) as page:
+        await page.emulate_media(reduced_motion="reduce")
+        await page.goto(shop.url)
+        await expect(page.locator("pz-recs")).to_have_attribute("state", "ready")
+        back, forth = page.get_by_role("button", name="Previous"), page.get_by_role("button", name="Next")
+        await expect(back).to_have_attribute("aria-disabled", "true")
+        assert await violations(page) == []
+        await forth.click()
+        await expect(back).to_have_attribute("aria-disabled", "false")
+        moved = await page.eval_on_selector(".pz-list", "list => Math.sign(list.scrollLeft)")
+        assert moved == (1 if direction == "ltr" else -1)
+        await back.click()
+        await expect(back).to_have_attribute("aria-disabled", "true")
 
 
 async def test_shelves_of_a_page_share_one_request_that_tells_page_and_visitor(page: Page, shop: Shop) -> None:
@@ -190,6 +228,15 @@ async def test_it_works_under_a_strict_content_security_policy(page: Page, shop:
     display = await page.eval_on_selector(".pz-list", "el => getComputedStyle(el).display")
     assert display == "grid"
     assert not [text for text in reports if "Content Security Policy" in text]
+
+
+async def test_on_a_hostile_page_a_shelf_is_shown_all_the_same(page: Page, shop: Shop) -> None:
+    shop.inline = HOSTILE
+    shop.html = '<pz-recs placement="home">a</pz-recs>'
+    shop.answer = lambda _: {"results": [shelf(item(0), item(1))]}
+    await page.goto(shop.url)
+    await expect(page.locator("pz-recs")).to_have_attribute("state", "ready")
+    await expect(page.get_by_role("listitem")).to_have_count(2)
 
 
 async def test_a_change_of_mind_is_asked_about_with_the_new_decision(page: Page, shop: Shop) -> None:

@@ -77,12 +77,22 @@ def test_fields_nobody_asked_for_are_not_kept() -> None:
         {**EVENT, "params": {"search_term": "x" * 513}},
         {**EVENT, "params": {"items": [{"item_id": "x", "quantity": -1}]}},
         {**EVENT, "params": {"items": [{"item_id": "x", "price": 1e300}]}},
+        {**EVENT, "params": {"items": [{"item_id": "x", "price": -0.01}]}},
+        {**EVENT, "params": {"items": [{"item_id": "x" * 10_000}]}},
     ],
 )
 def test_values_beyond_their_bounds_are_malformed(event: dict[str, Any]) -> None:
     found = read_event(read_batch(batch(event), 10).events[0])
     assert isinstance(found, EventResult)
     assert found.reason == "malformed"
+
+
+def test_letters_that_are_no_utf_8_spoil_only_their_own_event() -> None:
+    body = batch(EVENT, {**EVENT, "item": "caf?"}).replace(b"caf?", b"caf\xe9")
+    good, spoiled = (read_event(each) for each in read_batch(body, 10).events)
+    assert isinstance(good, EventOnWire)
+    assert isinstance(spoiled, EventResult)
+    assert spoiled.reason == "malformed"
 
 
 @given(st.dictionaries(st.sampled_from(["id", "name", "ts", "item", "params", "items", "x"]), anything) | anything)

@@ -25,6 +25,7 @@ Short = Annotated[str, Meta(max_length=128)]
 Text = Annotated[str, Meta(max_length=512)]
 Token = Annotated[str, Meta(max_length=1024)]
 Money = Annotated[float, Meta(ge=-1e12, le=1e12)]
+Price = Annotated[float, Meta(ge=0, le=1e12)]
 Quantity = Annotated[float, Meta(ge=0, le=1e6)]
 Milliseconds = Annotated[int, Meta(ge=0, le=2**50)]
 
@@ -50,7 +51,7 @@ class LineOnWire(msgspec.Struct, frozen=True):
 
     item_id: Short | int
     """A number where the shop's data layer writes one."""
-    price: Money | None = None
+    price: Price | None = None
     quantity: Quantity | None = None
     token: Token | None = None
     item_list_id: Short | None = None
