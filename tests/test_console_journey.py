@@ -9,6 +9,7 @@ from contextlib import asynccontextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
+import httpx
 import msgspec
 import pytest
 from playwright.async_api import Browser, BrowserContext, Page, expect
@@ -247,6 +248,44 @@ async def test_the_keyboard_leads_everywhere_and_the_theme_stays(place: Place) -
         await page.reload()
         assert await page.evaluate("document.documentElement.dataset.theme") == "dark"
         assert await page.evaluate("getComputedStyle(document.body).colorScheme") == "dark"
+
+
+async def test_a_page_is_put_in_order_with_the_keyboard_and_by_dragging_and_published(place: Place) -> None:
+    async def order(page: Page) -> list[str]:
+        found: list[str] = await page.locator(".order > li").evaluate_all("all => all.map(each => each.dataset.name)")
+        return found
+
+    async def shown() -> list[str]:
+        async with httpx.AsyncClient(base_url=place.address) as client:
+            told = (await client.get("/v1/experience", params={"page": "landing"})).json()
+        return [each["id"] for each in told["sections"]]
+
+    async with place.signed_in("marketer") as page:
+        await page.goto(f"{place.address}/console/pages")
+        await page.get_by_label("Name of another page").fill("landing")
+        await page.keyboard.press("Enter")
+        await page.get_by_label("Add sections").fill("hero, home, trending, new")
+        await page.get_by_label("The lists after them").uncheck()
+        await page.get_by_role("button", name="Save in the draft").click()
+        await expect(page.locator(".order > li")).to_have_count(4)
+        await page.get_by_role("button", name="Move trending up").focus()
+        await page.keyboard.press("Enter")
+        await page.keyboard.press("Enter")
+        assert await order(page) == ["trending", "hero", "home", "new"]
+        await expect(page.locator("[data-said]")).to_have_text("trending: place 1 of 4")
+        await expect(page.get_by_role("button", name="Move trending up")).to_be_focused()
+        await expect(page.locator("#preview .card").last.locator("li").first).to_contain_text("Trending")
+        grip, first = page.locator(".order > li").last.locator(".grip"), page.locator(".order > li").first
+        await grip.drag_to(first, target_position={"x": 40, "y": 4})
+        assert await order(page) == ["new", "trending", "hero", "home"]
+        await page.get_by_role("button", name="Save in the draft").click()
+        await expect(page.locator(".notice.done")).to_contain_text("Saved in the draft")
+        assert await order(page) == ["new", "trending", "hero", "home"]
+        await page.get_by_role("link", name="Review and publish").click()
+        await expect(page.locator(".diff")).to_contain_text(["new → trending → hero → home"])
+        await page.get_by_role("button", name="Publish").click()
+        await expect(page.locator(".notice.done")).to_contain_text("is in force")
+        assert await shown() == ["new", "trending", "hero", "home"]
 
 
 SCREENS = [

@@ -22,7 +22,9 @@ SCREENS = {
     "rules-versions": "rules/versions",
     "personas": "rules/personas", "experiments": "experiments", "experiment": "experiments/{experiment}",
     "experiment-new": "experiments/new", "segments": "segments", "catalogue": "catalogue",
-    "product": "catalogue/boots-0158", "placements": "placements", "placement": "placements/home",
+    "product": "catalogue/boots-0158", "pages": "pages",
+    "page": "pages/page/home", "pages-review": "pages/review", "pages-versions": "pages/versions",
+    "placements": "placements", "placement": "placements/home",
     "why-latest": "why", "why": "why/{why}", "consent": "consent", "requests": "requests",
     "request": "requests/{request}",
     "training": "training", "plugins": "plugins", "setup": "setup", "watch": "setup/watch",
@@ -46,6 +48,10 @@ DRAFT: dict[str, Any] = {"name": "Socks go with shoes", "when": {"placements": [
                          "then": {"do": "boost", "match": 'category == "accessories/socks"'}}  # fmt: skip
 HIKER: dict[str, Any] = {"name": "Hiker from Leeds", "region": "UK", "viewed": ["boots-0158", "backpacks-1019"],
                          "likes": {"category:outdoor": 1, "category:shoes/boots": 1}}  # fmt: skip
+ADVENT: dict[str, Any] = {
+    "id": "advent", "title": "Advent: something every day", "text": "Until the 24th", "url": "/demo/",
+    "when": {"schedule": {"starts": "2026-12-01", "ends": "2026-12-24"}},
+}  # fmt: skip
 EXPERIMENT: dict[str, Any] = {
     "key": "personal-home", "name": "Personal home page", "placements": ["home"],
     "hypothesis": "People who see what they like click more than those who see the best sellers.",
@@ -69,6 +75,10 @@ def fill(client: APIRequestContext, address: str, password: str) -> dict[str, st
         ask("POST", "/v1/rules:publish", {"note": "Winter"}, **{"if-match": etag})
         ask("POST", "/v1/rules", DRAFT)
     ask("PUT", "/v1/personas/hiker", HIKER)
+    home = next(each["options"] for each in ask("GET", "/v1/pages")["pages"] if each["page"] == "home")
+    if not any(each["id"] == ADVENT["id"] for each in home["banners"]):
+        home = {**home, "banners": [ADVENT, *home["banners"]]}
+        ask("PUT", "/v1/pages/home", home, **{"if-match": ask("GET", "/v1/pages")["etag"]})
     ask("POST", "/v1/experiments", EXPERIMENT)
     ask("POST", "/v1/experiments/personal-home:start")
     made = ask("POST", "/v1/privacy/requests", {"kind": "erasure", "visitor": {"user": "somebody-who-asked"}})
