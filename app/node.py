@@ -73,6 +73,8 @@ from store.vault import VaultStore, open_vault
 from store.versions import VersionStore
 
 PAGES_PER_MB = 256
+AHEAD_PAGES = 4_000
+"""Of person.db: its writer folds them in before they are so many."""
 
 
 class CannotOpen(Exception):
@@ -300,7 +302,7 @@ async def _open_stores(node: Node, stack: AsyncExitStack) -> None:
         )
     )
     node.database = await stack.enter_async_context(
-        open_database(person_file, "person", cache_mb=cache, max_pages=pages)
+        open_database(person_file, "person", cache_mb=cache, max_pages=pages, ahead_pages=AHEAD_PAGES)
     )
     reader = open_reader(person_file, cache_mb=cache)
     stack.callback(reader.close)

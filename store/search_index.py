@@ -167,12 +167,12 @@ class SearchIndex:
 
     # ---- searching
 
-    def matches(self, query: str) -> Matches:
+    def matches(self, query: str, *, partly: bool = True) -> Matches:
         """What a query finds in the catalogue, sold-out and hidden items included: the caller knows what may be shown.
 
         All words must match; a word nobody has stands for the words it begins, or for those one slip away. Where
         fewer than ENOUGH items match, misspelling is assumed of the other words too, then items with some of the words
-        follow. The query is not kept anywhere.
+        follow, unless `partly` is False. The query is not kept anywhere.
         """
         words = list(dict.fromkeys(raw_words(query)))[:WORDS_AT_MOST]
         if not words:
@@ -182,7 +182,7 @@ class SearchIndex:
         if len(found) == 0:
             meanings = [self._meaning(word, word == words[-1], guess=True) for word in words]
             found = self._matching(meanings, partly=False)
-        if len(found) < ENOUGH and len(words) > 1:
+        if partly and len(found) < ENOUGH and len(words) > 1:
             found = self._matching(meanings, partly=True)
         return Matches(found.items, found.relevance, found.tier, self._corrections(words, meanings))
 

@@ -11,6 +11,8 @@ from typing import Generic, TypeVar, cast
 from store.database import Database, Transaction
 from store.faults import StoreFault
 
+_MUCH_AHEAD = 0.003
+"""Processor seconds of commits after which they are folded into the file: some six hundred pages."""
 Work = TypeVar("Work")
 Result = TypeVar("Result")
 T = TypeVar("T")
@@ -100,17 +102,20 @@ class GroupWriter(Generic[Work, Result]):
         """The writing task, in the node's task group; returns after `close`."""
         taken: list[_Waiting[Work]] = []
         try:
-            while True:
-                while not self._queue:
-                    if self._closing:
-                        return
-                    self._wake.clear()
-                    await self._wake.wait()
-                taken = self._take()
-                if taken and taken[0].action is not None:
-                    await self._run_action(taken[0])
-                elif taken:
-                    await self._run_group(taken)
+            async with asyncio.TaskGroup() as beside:
+                while True:
+                    while not self._queue:
+                        if self._closing:
+                            return
+                        self._wake.clear()
+                        await self._wake.wait()
+                    taken = self._take()
+                    if taken and taken[0].action is not None:
+                        await self._run_action(taken[0])
+                    elif taken:
+                        await self._run_group(taken)
+                        if self._database.ahead > _MUCH_AHEAD:  # nobody waits for it: the next group is made meanwhile
+                            beside.create_task(self._database.checkpoint_beside())
         finally:
             self._closing = True
             for entry in (*taken, *self._queue):

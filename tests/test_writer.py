@@ -52,6 +52,35 @@ async def test_what_waits_goes_into_one_commit(tmp_path: Path) -> None:
         assert await stored(database) == list(range(20, 70))
 
 
+async def test_what_commits_write_ahead_is_folded_in_behind_them(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("store.writer._MUCH_AHEAD", 0.0)
+    async with open_database(tmp_path / "person.db", "person", ahead_pages=1_000_000) as database:
+        writer = Numbers(database, Counting(), bound=1_000)
+        async with asyncio.TaskGroup() as group:
+            group.create_task(writer.run())
+            assert await writer.submit(20) == 40
+            assert await writer.submit(21) == 42
+            writer.close()
+        assert database.ahead == 0.0
+        alone = tmp_path / "alone.db"
+        alone.write_bytes((tmp_path / "person.db").read_bytes())
+        async with open_database(alone, "person") as copy:
+            assert await stored(copy) == [20, 21]
+
+
+async def test_a_transaction_that_has_begun_is_not_disturbed_by_folding_in(tmp_path: Path) -> None:
+    async with open_database(tmp_path / "person.db", "person") as database:
+        await database.checkpoint()
+        async with database.transaction() as transaction:
+            await transaction.fetch("INSERT INTO seen(id, day) VALUES (1, 1) RETURNING id")
+            await database.checkpoint_beside()
+            await transaction.fetch("INSERT INTO seen(id, day) VALUES (2, 1) RETURNING id")
+        assert await stored(database) == [1, 2]
+        assert database.ahead > 0
+
+
 async def test_a_group_is_bounded(tmp_path: Path) -> None:
     apply = Counting()
     async with writing(tmp_path, apply, group_max=16) as (writer, _):

@@ -164,9 +164,17 @@ def _add(affinities: dict[str, float], keys: dict[str, float], weight: float, bo
     for key, share in keys.items():
         affinities[key] = affinities.get(key, 0.0) + weight * share
     if len(affinities) > bound:
-        keep = max(1, bound - bound // 8)
-        for key in sorted(affinities, key=lambda key: abs(affinities[key]))[: len(affinities) - keep]:
-            del affinities[key]
+        _trim_affinities(affinities, bound)
+
+
+def _trim_affinities(affinities: dict[str, float], bound: int) -> None:
+    """Keep the strongest, of those alike the latest; an eighth more goes, as above."""
+    surplus = len(affinities) - max(1, bound - bound // 8)
+    limit = sorted(map(abs, affinities.values()))[surplus - 1]
+    weak = [key for key, weight in affinities.items() if abs(weight) < limit]
+    alike = [key for key, weight in affinities.items() if abs(weight) == limit]
+    for key in weak + alike[: surplus - len(weak)]:
+        del affinities[key]
 
 
 def _dismiss(dismissed: dict[int, int], event: LoggedEvent, at: int, options: FeatureOptions) -> None:

@@ -111,11 +111,12 @@ def _location_allowed(work: Work) -> bool:
 def _vaulted(work: Work, draft: Draft) -> Vaulted:
     """What of an event belongs in the vault and may go there; its place is the batch's and is added once."""
     at, found = draft.at_ms // 1000, Vaulted()
-    if not work.decision.purposes & VAULT:
+    orders = bool(draft.lines) and draft.name in _SIGN
+    if not (orders or draft.search) or not work.decision.purposes & VAULT:
         return found
     if draft.search and work.decision.allows(Purpose.SEARCHES):
         found[Purpose.SEARCHES] = [Search(draft.search, at)]
-    if draft.lines and draft.name in _SIGN and work.decision.allows(Purpose.PURCHASES):
+    if orders and work.decision.allows(Purpose.PURCHASES):
         sign, trust = _SIGN[draft.name], work.incoming.trust
         found[Purpose.PURCHASES] = [
             Purchase(line.item, sign * line.quantity, line.price, at, trust) for line in draft.lines

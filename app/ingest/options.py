@@ -28,7 +28,7 @@ class IngestLimits(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fie
     """How many reverse proxies of the shop's own stand in front and append to X-Forwarded-For."""
     retry_after_seconds: Bound = 1
     """What a client is told to wait when the queue is full."""
-    import_window: Bound = 1_024
-    """Events of one import that wait for the disk together."""
+    import_window: Bound = 2_048
+    """Events of one import that wait for the disk together: half of them are read while the others are written."""
     import_errors: Bound = 100
     """Line errors an import's answer lists; the rest are counted."""

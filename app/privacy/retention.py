@@ -75,8 +75,6 @@ class _Sweep:
         self.removed: Counter[str] = Counter()
         self.oldest: dict[str, int | None] = {}
         self.rest = Rest()
-        self.ahead = 0.0
-        """Processor seconds of commits that are not yet folded into the file."""
 
     async def all(self) -> None:
         await self._events()
@@ -122,9 +120,7 @@ class _Sweep:
         pace.took(work_of(cpu + committing, worked))
         self.node.sweeps.moved(worked)
         await self.rest.after(perf_counter() - began)
-        self.ahead += committing
-        if self.ahead > _MUCH_AHEAD:
-            self.ahead = 0.0
+        if self.node.database.ahead > _MUCH_AHEAD:
             await self.rest.after(await self.node.database.checkpoint())
         return result
 

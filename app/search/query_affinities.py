@@ -24,7 +24,7 @@ def query_affinities(text: str, search: SearchIndex, options: SearchOptions | No
     Only complete matches count, the relevant ones more. The text itself goes nowhere.
     """
     bounds = options or SearchOptions()
-    matches = search.matches(text[: bounds.query_characters])
+    matches = search.matches(text[: bounds.query_characters], partly=False)
     complete = np.flatnonzero(matches.tier == matches.tier.max(initial=1))
     if len(complete) > bounds.meaning_matches:
         best = np.argpartition(-matches.relevance[complete], bounds.meaning_matches)
@@ -43,10 +43,6 @@ def query_affinities(text: str, search: SearchIndex, options: SearchOptions | No
 
 def _tendencies(codes: Ints, relevance: Floats) -> list[tuple[int, float]]:
     """Codes with at least _LEAST_SHARE of the relevance, and their shares."""
-    found, places = np.unique(codes, return_inverse=True)
-    shares = np.bincount(places, relevance) / relevance.sum()
-    return [
-        (code, share)
-        for code, share in zip(found.tolist(), shares.tolist(), strict=True)
-        if code >= 0 and share >= _LEAST_SHARE
-    ]
+    shares = np.bincount(codes + 1, relevance)[1:] / relevance.sum()
+    found = np.flatnonzero(shares >= _LEAST_SHARE)
+    return list(zip(found.tolist(), shares[found].tolist(), strict=True))
