@@ -121,7 +121,7 @@ def test_the_table_has_a_column_for_everything_and_says_what_is_below() -> None:
 
 def test_without_the_data_the_run_says_where_it_has_to_lie(tmp_path: Path) -> None:
     said: list[str] = []
-    assert not run(tmp_path / "absent", tmp_path / "quality.json", said.append)
+    assert not run(tmp_path / "absent", tmp_path / "quality.json", said.append, "shop")
     assert "../shared/data" in said[-1]
     assert str(tmp_path / "absent") in said[-1]
     assert not (tmp_path / "quality.json").exists()

@@ -28,7 +28,8 @@ def command(data: Path, port: int, host: str, shoppers: int | None, prepare_only
     import msgspec
 
     from app.config import load_config
-    from app.demo.prepare import prepare_in_child, read_mark
+    from app.demo.mark import read_mark
+    from app.demo.prepare import prepare_in_child
     from app.demo.shoppers import SHOPPERS
     from app.logs import set_up_logs
     from app.serve import CannotListen, run, serve

@@ -9,7 +9,7 @@ import click
 from app.cli import fail
 
 _FILE = click.Path(path_type=Path)
-_PROTOCOLS = ["shop", "privacy", "interactions", "movies", "exploration", "sessions"]
+_PROTOCOLS = ["shop", "privacy", "interactions", "movies", "exploration", "sessions", "demo"]
 
 
 @click.command()
@@ -21,7 +21,11 @@ _PROTOCOLS = ["shop", "privacy", "interactions", "movies", "exploration", "sessi
     help="Folder of the data sets.",
 )
 @click.option("--output", type=click.Path(path_type=Path), default=Path("quality.json"), show_default=True)
-@click.option("--only", type=click.Choice(_PROTOCOLS), help="One protocol alone; privacy is the shop with its curve.")
+@click.option(
+    "--only",
+    type=click.Choice(_PROTOCOLS),
+    help="One protocol alone; privacy is the shop with its curve, demo the generated shop.",
+)
 @click.option("--validate", is_flag=True, help="The month before the test: what settings are chosen on.")
 @click.option(
     "--interactions",
@@ -41,7 +45,7 @@ def command(
     data: Path, output: Path, only: str | None, validate: bool,
     interactions: tuple[Path, Path] | None, sessions: tuple[Path, Path] | None,
 ) -> None:  # fmt: skip
-    """Measure recommendations and search on real data; exit code 1 below a floor.
+    """Measure recommendations and search on real data, and on the generated shop; exit code 1 below a floor.
 
     With files of your own the same protocols run on them, with what ships and what is chosen on a slice of TRAIN.
     """

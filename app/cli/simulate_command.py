@@ -38,7 +38,7 @@ def command(
     compare what comes out with what is true; exit code 1 where it is not the same."""
     from tempfile import TemporaryDirectory
 
-    from app.demo.prepare import read_mark
+    from app.demo.mark import read_mark
     from app.simulate.client import CannotSimulate
     from app.simulate.run import Access, made_up, report, scratch_server, simulate
 

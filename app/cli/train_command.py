@@ -24,13 +24,14 @@ def command(ctx: click.Context, quiet: bool, by: str) -> None:
 
 
 def _train(ctx: click.Context, config: Config, quiet: bool, by: str) -> None:
+    from app.demo.beside_exact import beside_exact
     from app.learning.train import train
 
     def progress(step: str, seconds: float) -> None:
         if not quiet:
             click.echo(f"  {step:<28} {seconds:6.1f} s")
 
-    card = train(config, ctx.obj, progress, by)
+    card = train(config, ctx.obj, progress, by, beside_exact)
     if card["refused"]:
         fail(f"generation {card['id']} is kept aside, the one before it serves on: {card['refused']}", REFUSED)
     learned = f"{card['interactions']} interactions"

@@ -12,6 +12,7 @@ import msgspec
 
 from app.config import Config
 from app.demo import Batch, generate_catalogue, generate_history
+from app.demo.mark import DemoShop, read_mark, write_mark
 from app.demo.shoppers import SHOPPERS
 from app.importing.load import Loader
 from app.learning.runs import REFUSED
@@ -20,32 +21,10 @@ from app.program import program
 from store.records import Item
 
 SEED = 20261122
-MARK = "demo.json"
 
 
 class CannotPrepare(Exception):
     """A step failed; its own message stands above."""
-
-
-class DemoShop(msgspec.Struct, frozen=True):
-    """What has to be remembered of the generation, to name the same personas later."""
-
-    seed: int
-    now: int
-    complete: bool = False
-
-
-def read_mark(folder: Path) -> DemoShop | None:
-    """The generated shop of a data folder; None where there is none."""
-    try:
-        return msgspec.json.decode((folder / MARK).read_bytes(), type=DemoShop)
-    except (OSError, msgspec.DecodeError):
-        return None
-
-
-def write_mark(folder: Path, shop: DemoShop) -> None:
-    folder.mkdir(mode=0o700, parents=True, exist_ok=True)
-    (folder / MARK).write_bytes(msgspec.json.encode(shop))
 
 
 def prepare_in_child(config_path: Path, said: Callable[[str], None], shoppers: int = SHOPPERS) -> None:

@@ -19,6 +19,7 @@ TITLES = {
     "audit": "What an audit of the releases proved to be spent at least (epsilon)",
     "als": "Item vectors",
     "judged": "Judged on days it was not learned from",
+    "beside_exact": "What privacy costs, beside the same learned as it is",
     "popularity_bias": "How popular what it shows is (percentile; 1 is the best seller)",
     "seconds": "Seconds per step",
     "weights": "Blend weights per placement",

@@ -4,13 +4,13 @@ from __future__ import annotations
 
 import fcntl
 import os
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import asdict, dataclass, field
 from datetime import UTC, datetime
 from pathlib import Path
 from time import perf_counter
-from typing import Any
+from typing import Any, TypeAlias
 
 import numpy as np
 from numpy.typing import NDArray
@@ -99,10 +99,17 @@ class Draft:
         self.choice = Choice(filter=Filter(), keep=options.neighbours_per_item, taste=taste)
 
 
-def train(config: Config, config_path: Path, progress: Progress, by: str = "shell") -> dict[str, Any]:
+Compare: TypeAlias = Callable[[Draft, Path, Plugins, Sequence[Callable[[Draft], None]]], dict[str, Any]]
+"""What privacy costs, of a draft, by how `exact` learns; learning itself knows of no generated shop."""
+
+
+def train(
+    config: Config, config_path: Path, progress: Progress, by: str = "shell", compare: Compare | None = None
+) -> dict[str, Any]:
     """Train one generation and publish it if it is good enough; returns its model card, `refused` says why it is not.
 
-    `by`: who asked for it. Raises NothingToLearn, PluginProblems or a StoreFault; the serving generation stays.
+    `by`: who asked for it. `compare`: puts what privacy costs beside it, where that may be known.
+    Raises NothingToLearn, PluginProblems or a StoreFault; the serving generation stays.
     """
     folder = config_path.parent / config.node.data
     if not (folder / "shop.db").is_file():
@@ -121,11 +128,18 @@ def train(config: Config, config_path: Path, progress: Progress, by: str = "shel
             for place, (name, step) in enumerate(steps):
                 left = [after for after, _ in steps[place + 1 :]]
                 timed.run(name, lambda step=step: step(draft), [*left, "judging"])  # type: ignore[misc]
+            if compare is not None and config.privacy.learned in ("dp", "threshold"):
+                timed.run("beside exact", lambda: _beside_exact(draft, folder, plugins, compare), ["judging"])
             timed.run("judging", lambda: _settle(draft, home, plugins, log), [])
         reason = draft.card["refused"]
         said = reason or draft.card.get("vectors_left_out", "")
         log.end("refused" if reason else "published", draft.card["id"], said)
     return draft.card
+
+
+def _beside_exact(draft: Draft, folder: Path, plugins: Plugins, compare: Compare) -> None:
+    steps = (learn_choice, learn_popularity, learn_neighbours, learn_sessions, learn_vectors)
+    draft.card["beside_exact"] = compare(draft, folder, plugins, steps)
 
 
 def _settle(draft: Draft, home: Path, plugins: Plugins, log: RunLog) -> None:

@@ -14,6 +14,7 @@ import msgspec
 
 from app.config.sections import TrainingOptions
 from app.quality import (
+    demo,
     files,
     interactions,
     logged,
@@ -43,6 +44,8 @@ def run(data: Path, output: Path, said: Said, only: str = "", *, validate: bool 
     when = retail.VALIDATION if validate else retail.TEST
     measures: list[Measure] = []
     privacy = only in ("", "privacy") and not validate
+    if not data.is_dir() and only != "demo":
+        said(f"{data} is absent: no real data to measure on; it has to lie beside the checkout, as ../shared/data")
     with TemporaryDirectory(prefix="personalize-quality-") as folder:
         if only in ("", "shop", "privacy") and (data / "online_retail").is_dir():
             measures += _shop(data / "online_retail", Path(folder) / "shop", said, when, privacy=privacy)
@@ -54,8 +57,9 @@ def run(data: Path, output: Path, said: Said, only: str = "", *, validate: bool 
             measures += _logged(data / "obd_small")
         if only in ("", "sessions") and (data / "serenade_toy").is_dir():
             measures += _sessions(data / "serenade_toy", Path(folder) / "sessions", said)
+        if only in ("", "demo") and not validate:
+            measures += _demo(Path(folder) / "demo", said)
     if not measures:
-        said(f"{data} is absent: no real data to measure on; it has to lie beside the checkout, as ../shared/data")
         return False
     said(table(measures))
     output.write_bytes(msgspec.json.format(msgspec.json.encode(_record(measures, when, started)), indent=1))
@@ -156,6 +160,11 @@ def _shop(data: Path, folder: Path, said: Said, when: retail.Split, *, privacy: 
     curve += privacy_cost.measure(untrained, protocol, static, said)
     curve += privacy_cost.rows("exact", lists["home"], protocol, static)
     return measures + _took(curve, started, 0)
+
+
+def _demo(folder: Path, said: Said) -> list[Measure]:
+    started = perf_counter()
+    return _took(demo.measure(folder, said), started, 0)
 
 
 def _sessions(data: Path, folder: Path, said: Said) -> list[Measure]:

@@ -17,7 +17,8 @@ from typing import Any, NamedTuple
 import numpy as np
 
 from app.demo import generate_catalogue
-from app.demo.prepare import DemoShop, prepare_in_child, read_mark
+from app.demo.mark import DemoShop, read_mark
+from app.demo.prepare import prepare_in_child
 from app.demo.shoppers import Shopper, generate_shoppers
 from app.experiments.options import ExperimentOptions
 from app.experiments.results import percent

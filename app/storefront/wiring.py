@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 
 from app.demo import personas
-from app.demo.prepare import read_mark
+from app.demo.mark import read_mark
 from app.experiences.pages import Experience
 from app.node import Node
 from app.rules.index import Facts
