@@ -25,7 +25,8 @@
   const options = script.dataset;
 
   const endpoint = options.endpoint || new URL('/v1/events', script.src);
-  const google = options.consent == 'google' && !navigator.globalPrivacyControl;
+  const gpc = navigator.globalPrivacyControl;
+  const google = options.consent == 'google' && !gpc;
 
   let state = 'pending';
   let purposes;
@@ -50,14 +51,14 @@
     }
   };
   const listen = (target, names, work) =>
-    names.split(' ').map((name) => target.addEventListener(name, guard(work), { capture: true, passive: true }));
+    names.split(' ').map((name) => target.addEventListener(name, guard(work), { passive: true, capture: true }));
   /** When the page has nothing better to do, within a second. */
   const idle = (work) => (window.requestIdleCallback || setTimeout)(guard(work), { timeout: 1e3 });
   const random = (bytes) =>
     [...crypto.getRandomValues(new Uint8Array(bytes))].map((b) => (b + 256).toString(16).slice(1)).join('');
   const each = (selector, work) => doc.querySelectorAll(selector).forEach(work);
   const say = (name, detail) => doc.dispatchEvent(new CustomEvent('pz:' + name, { detail }));
-  const tab = random(6);
+  const tab = random(8);
   const known = () => state == 'granted' || state == 'session';
 
   // ---- storage: one entry, only with consent to store
@@ -283,6 +284,7 @@
     });
   });
   const watch = () => {
+    beat();
     waiting.clear();
     observer.disconnect();
     idle(scan);
@@ -310,26 +312,23 @@
   const page = () => {
     if (here) leave();
     here = { url: location.pathname, ref: here?.url || doc.referrer.split(/[?#]/)[0] };
-    view = random(6);
+    view = random(8);
     seen = new Set();
     item = undefined;
     engaged = deepest = 0;
-    beat();
     track('page_view');
     watch();
   };
   const start = guard(() => {
     window.pz = guard((name, a, b) => (commands[name] || track.bind(0, name))(a, b));
-    window.pz.on = 1;
-    early?.q?.map((call) => window.pz(...call));
+    pz.on = 1;
+    early?.q?.map((call) => pz(...call));
     const initial = google ? state : options.consent || state;
-    if (state == 'pending') decide(navigator.globalPrivacyControl && initial != 'denied' ? 'anonymous' : initial);
+    if (state == 'pending') decide(gpc && initial != 'denied' ? 'anonymous' : initial);
     page();
     listen(window, 'pagehide', leave);
     listen(doc, 'visibilitychange', () => {
-      if (doc.hidden) return leave(1);
-      beat();
-      watch();
+      doc.hidden ? leave(1) : watch();
     });
     ['pushState', 'replaceState'].map((name) => {
       const original = history[name];
@@ -340,7 +339,7 @@
       };
     });
     idle(() => {
-      new MutationObserver(() => (scanTimer = scanTimer || setTimeout(idle, 200, scan))).observe(doc, { childList: true, subtree: true });
+      new MutationObserver(() => (scanTimer = scanTimer || setTimeout(idle, 200, scan))).observe(doc, { subtree: true, childList: true });
       listen(window, 'pointerdown pointermove keydown scroll focus blur', beat);
       listen(window, 'pageshow', (e) => e.persisted && page());
       listen(window, 'popstate', moved);
