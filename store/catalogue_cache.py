@@ -35,8 +35,8 @@ _MADE_BY = (
 )  # fmt: skip
 """Whatever decides what lies in a column: a change of any of them makes a cache stale."""
 _COLUMNS = (
-    "_price", "_log_price", "_published", "_category", "_top_category", "_brand", "_availability", "_servable",
-    "_sensitive", "_regions",
+    "_price", "_log_price", "_discount", "_published", "_category", "_top_category", "_brand", "_availability",
+    "_servable", "_sensitive", "_regions",
 )  # fmt: skip
 _AT_ONCE = 500
 """Products that are put together to be digested: few enough to stay in the processor's cache."""

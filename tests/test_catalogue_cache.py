@@ -26,8 +26,8 @@ ITEMS = [
     for number in range(40)
 ]  # fmt: skip
 COLUMNS = (
-    "price", "log_price", "published", "category", "top_category", "brand", "band", "availability", "servable",
-    "sensitive", "regions",
+    "price", "log_price", "discount", "published", "category", "top_category", "brand", "band", "availability",
+    "servable", "sensitive", "regions",
 )  # fmt: skip
 
 
@@ -79,6 +79,16 @@ async def test_the_second_start_gives_the_same_catalogue(file: Path) -> None:
         before_bands = COLUMNS.index("band")  # its limits are found anew at every start
         assert state(shop)[:before_bands] == changed[:before_bands]
         assert shop.catalogue.number("NEW") == 40
+
+
+async def test_after_a_start_from_the_cache_a_product_may_change_that_was_there_before(file: Path) -> None:
+    async with open_shop(file, cached_from=1) as shop:
+        await shop.finish_search()
+    async with open_shop(file, cached_from=1) as shop:
+        assert shop.catalogue.discount.shape == (40,)
+        assert shop.catalogue.discount[10] == pytest.approx(100 * (1 - 4.0 / 15.0))
+        await shop.put_items([msgspec.structs.replace(ITEMS[10], sale_price=7.5)], 1e9)
+        assert shop.catalogue.discount[10] == pytest.approx(50)
 
 
 async def test_a_cache_of_another_program_or_denylist_is_not_used(file: Path) -> None:
