@@ -199,13 +199,17 @@ def _choose_neighbours(
     matrix = filters.matrix(chosen)
     items = data.touched.shape[1]
     if items < dense_below:
+        best, found = chosen, matrix
         for ridge in RIDGES if items < ONE_RIDGE_FROM else RIDGES[1:2]:
             candidate = replace(chosen, ridge=ridge, keep=dense_keep)
             other = candidate.neighbours(data.touched)
             known[candidate] = _figures(by_neighbours(data.histories, other), data)
             said(f"regression, ridge {ridge:g}: {_mean(known[candidate])}")
-            if better({chosen: known[chosen], candidate: known[candidate]}, chosen) == candidate:
-                chosen, matrix = candidate, other
+            if known[candidate].mean() > known[best].mean():
+                best, found = candidate, other
+        # What ships has to be beaten beyond the noise; of two that beat it, the better one counts.
+        if better({start: known[start], best: known[best]}, start) == best:
+            chosen, matrix = best, found
     return chosen, matrix, known[chosen]
 
 
