@@ -15,7 +15,7 @@ from app.learning.clicks import Click, ClicksBuilder, _encode
 from app.learning.dataset import Dataset, DatasetBuilder
 from app.learning.memory import Memory
 from app.learning.private import _release
-from app.learning.ranking_step import BEGAN, CLICKS, blends_of, learn_ranking, ranking_of, release_clicks
+from app.learning.ranking_step import BEGAN, CLICKS, NOTHING_YET, blends_of, learn_ranking, ranking_of, release_clicks
 from app.learning.rates import DAY
 from app.learning.release import open_door
 from app.learning.train import Draft
@@ -241,4 +241,5 @@ def test_other_weights_in_the_configuration_begin_anew(tmp_path: Path) -> None:
     told = {"placements": {PLACEMENT: {"weights": {"popular": 0.1}}}}
     draft = draft_of(config_of(privacy={"learned": "dp"}, **told), [], memory=memory)
     ranking_of(draft, memory)
-    assert "ranking" not in draft.card, "what was released is about other weights"
+    told = draft.card["ranking"][PLACEMENT]
+    assert (told["why"], told["people"]) == (NOTHING_YET, None), "what was released is about other weights"

@@ -7,8 +7,10 @@ from typing import Any
 import numpy as np
 import pytest
 
+from app.console.training import blends_told
 from app.learning.card import readable
 from app.learning.models import model
+from app.learning.ranking_step import NOTHING_YET
 from app.learning.read import read_dataset
 from app.node import Node
 from app.privacy.holdings import find_held, tables_of
@@ -179,6 +181,9 @@ async def test_in_dp_it_is_one_paid_release_and_the_budget_shows_it(tmp_path: Pa
         await crowd(node, 160)
         first = await trained(node)
         assert "ranking.clicks" not in first["privacy"]["releases"], "nobody can have clicked in a list yet"
+        assert first["ranking"]["home"]["why"] == NOTHING_YET
+        assert blends_told(first["ranking"])[0].people is None
+        assert NOTHING_YET in readable(first)
         node.generations.take_over()
         node.clock.observe((BEGAN + DAY) * 1000)
         await followers_of(node, "popular", 60)

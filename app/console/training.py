@@ -175,7 +175,8 @@ class BlendTold(msgspec.Struct, frozen=True):
     """What clicks have said of a placement's weights."""
 
     placement: str
-    people: int
+    people: int | None
+    """None where nothing was released yet."""
     why: str
     moved: list[tuple[str, float, float]]
     """Scorer, its configured weight, the learned one; where they differ."""
@@ -190,7 +191,7 @@ def blends_told(learned: Learned) -> list[BlendTold]:
         ])
         for name, part in learned.items()
     ]  # fmt: skip
-    return sorted(told, key=lambda each: (not each.moved, -each.people, each.placement))
+    return sorted(told, key=lambda each: (not each.moved, -(each.people or 0), each.placement))
 
 
 def _judged(card: dict[str, Any]) -> dict[str, float]:

@@ -69,7 +69,9 @@ def readable(card: Mapping[str, Any], status: str = "") -> str:
 
 def _ranking(part: Mapping[str, Any]) -> str:
     """What became of a placement's weights, in a line."""
-    told = f"{part['why']}; {part['people']} people"
+    told = str(part["why"])
+    if part["people"] is not None:
+        told += f"; {part['people']} people"
     if "gain" in part:
         told += f", {part['gain']:+.4f} per person (± {part['error']:.4f})"
     before = part["configured"]

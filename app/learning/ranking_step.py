@@ -37,6 +37,7 @@ CLEARLY = 2.0
 """Standard errors by which there have to be enough people."""
 _HELD_OUT_SEED = 7
 LEARN, JUDGE = 0, 1
+NOTHING_YET = "as configured: nothing was released of clicks in its lists yet"
 
 
 def blends_of(config: Config) -> list[Blend]:
@@ -105,9 +106,13 @@ def release_clicks(draft: Draft, door: Door, memory: Memory) -> None:
 def ranking_of(draft: Draft, memory: Memory) -> None:
     """The weights, of what was released so far."""
     blends = blends_of(draft.config)
-    if not draft.config.ranking.learned or not blends or not memory.paid_by(CLICKS):
+    if not draft.config.ranking.learned or not blends or draft.config.privacy.learned != "dp":
         return
-    if str(memory.arrays.get(LAYOUT, "")) != _layout(blends):
+    if not memory.paid_by(CLICKS) or str(memory.arrays.get(LAYOUT, "")) != _layout(blends):
+        draft.card["ranking"] = {
+            blend.placement: {"people": None, "configured": _named(blend, blend.base), "why": NOTHING_YET}
+            for blend in blends
+        }
         return
     rate = memory.rate(CLICKS, 2 * sum(blend.length for blend in blends))
     days = float(memory.arrays[REACH])
