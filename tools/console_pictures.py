@@ -85,8 +85,9 @@ def fill(client: APIRequestContext, address: str, password: str) -> dict[str, st
     shelf = ask("POST", "/v1/recommendations", {"requests": [{"placement": "home"}]})["results"][0]
     ask("POST", "/v1/recommendations", {"requests": [{"placement": "trending"}, {"placement": "new"}]})
     keys = [each["key"] for each in ask("GET", "/v1/experiments")["experiments"]]
-    told = [key for key in keys if ask("GET", f"/v1/experiments/{key}/results").get("metrics")]
-    # One with numbers where `personalize simulate --url` has made some.
+    results = {key: ask("GET", f"/v1/experiments/{key}/results").get("metrics") for key in keys}
+    # One with numbers where `personalize simulate --url` has made some, the most telling one.
+    told = sorted((key for key in keys if results[key]), key=lambda key: results[key][0]["verdict"] == "better")
     return {"request": made["id"], "why": shelf["request_id"], "experiment": (told or ["personal-home"])[-1]}
 
 
