@@ -138,11 +138,11 @@ class SearchIndex:
         self._stale[number] = True
         self._any_stale = True
 
-    async def compact(self) -> None:
-        """Fold the overlay into the arrays once a tenth of the catalogue is in it: in a thread, while searches go on
-        and changes wait (the caller's part). Some 0.3 s for 100,000 items."""
+    async def compact(self, *, whole: bool = False) -> None:
+        """Fold the overlay into the arrays once a tenth of the catalogue is in it (`whole`: whatever is in it): in a
+        thread, while searches go on and changes wait (the caller's part). Some 0.3 s for 100,000 items."""
         grown = not self._unread and len(self._words_of) > max(1_000, self.catalogue.size // 10)
-        if self._read or grown:
+        if self._read or grown or (whole and not self._unread and not self.whole):
             self._take_over(await asyncio.to_thread(self._folded))
 
     def _folded(self) -> Postings:

@@ -10,7 +10,7 @@ from pathlib import Path
 import msgspec
 
 from store.catalogue import Catalogue, CatalogueFull
-from store.catalogue_cache import digest_of, read_cache, write_cache
+from store.catalogue_cache import Row, Seen, read_cache, seen_in, write_cache
 from store.database import Database, Transaction, open_database, open_reader
 from store.feeds import Feeds
 from store.records import Item
@@ -70,8 +70,8 @@ class ShopStore:
         self.items_at_most = items_at_most
         self._cached_from = cached_from
         self._cache = database.path.with_suffix(".cache")
-        self._digest = ""
-        """Of what was read from the database and is not kept for the next start yet."""
+        self._seen: Seen | None = None
+        """What was read from the database and is not kept for the next start yet."""
         self._loaded = 0
         self._turn = asyncio.Lock()
 
@@ -135,10 +135,10 @@ class ShopStore:
         """Run once beside the server, after opening: the part of the search index that opening did not wait for."""
         await self.search.read_descriptions()
         async with self._turn:
-            await self.search.compact()
-        if self._digest and self.catalogue.version == self._loaded and self.search.whole:
-            await asyncio.to_thread(write_cache, self._cache, self._digest, self.catalogue, self.search)
-            self._digest = ""
+            await self.search.compact(whole=self._seen is not None)
+        if self._seen is not None and self.catalogue.version == self._loaded and self.search.whole:
+            await asyncio.to_thread(write_cache, self._cache, self._seen, self.catalogue, self.search)
+            self._seen = None
 
     async def delete(self, item_id: str, now: float) -> bool:
         """Take an item out; False where there is none. Its number waits for it, should it come back."""
@@ -169,9 +169,10 @@ class ShopStore:
     async def _load(self) -> None:
         rows = await self.database.fetch("SELECT number, body FROM items ORDER BY number")
         if len(rows) >= self._cached_from:
-            self._digest = digest_of(rows, self.catalogue)
-            if read_cache(self._cache, self._digest, rows, self.catalogue, self.search):
-                self._digest = ""
+            self._seen = seen_in(rows, self.catalogue)
+            changed = read_cache(self._cache, self._seen, rows, self.catalogue, self.search)
+            if changed is not None:
+                self._renew(changed)
                 return
         titles, descriptions = dict[int, str](), dict[int, str]()
         for number, body in rows:
@@ -181,6 +182,21 @@ class ShopStore:
         self.catalogue.settle()
         self.search.build(titles, descriptions)
         self._loaded = self.catalogue.version
+
+    def _renew(self, changed: Sequence[Row]) -> None:
+        """What changed since the cache was written."""
+        for number, body in changed:
+            if number < self.catalogue.size:
+                self.catalogue.remove(number)
+            item = self.catalogue.load(number, body)
+            if item is None:
+                self.search.remove(number)
+            else:
+                self.search.put(number, item)
+        self.catalogue.settle()
+        self._loaded = self.catalogue.version
+        if not changed:
+            self._seen = None
 
     def _show(self, number: int, item: Item, body: bytes) -> None:
         """What is committed is what the next request sees."""

@@ -75,7 +75,7 @@ async def test_the_second_start_gives_the_same_catalogue(file: Path) -> None:
         assert set(shop.catalogue.categories_below("shoes").tolist()) >= {int(shop.catalogue.category[40])}
         assert 40 in shop.search.matches("green").items
         changed = state(shop)
-    async with open_shop(file, cached_from=1) as shop:  # stale now: read from the products
+    async with open_shop(file, cached_from=1) as shop:  # what changed is read from the products
         before_bands = COLUMNS.index("band")  # its limits are found anew at every start
         assert state(shop)[:before_bands] == changed[:before_bands]
         assert shop.catalogue.number("NEW") == 40
@@ -89,6 +89,62 @@ async def test_after_a_start_from_the_cache_a_product_may_change_that_was_there_
         assert shop.catalogue.discount[10] == pytest.approx(100 * (1 - 4.0 / 15.0))
         await shop.put_items([msgspec.structs.replace(ITEMS[10], sale_price=7.5)], 1e9)
         assert shop.catalogue.discount[10] == pytest.approx(50)
+
+
+def sayings(shop: ShopStore) -> list[object]:
+    """What `state` tells, but for codes: those of new names depend on when they came."""
+    catalogue = shop.catalogue
+    numbers = range(catalogue.size)
+    found: list[object] = [getattr(catalogue, name).tolist() for name in ("servable", "sensitive", "band")]
+    found += [np.nan_to_num(getattr(catalogue, name), nan=-1.0, neginf=-9.0).tolist()
+              for name in ("price", "log_price", "discount", "published")]  # fmt: skip
+    found += [catalogue.item(number) if catalogue.exists(number) else None for number in numbers]
+    found += [catalogue.affinity_keys(number) for number in numbers]
+    found += [catalogue.number(item_id) for item_id in catalogue.ids]
+    for query in ("running shoes", "grey", "alder", "blue", "runing", "boots", "purple", "number"):
+        matches = shop.search.matches(query)
+        found.append((matches.items.tolist(), matches.relevance.round(5).tolist(), matches.tier.tolist()))
+    for column in catalogue.attributes.values():
+        names = [*column.words.names, ""]
+        found.append([names[code] for code in column.code_cells(catalogue.size).tolist()])
+        found.append(np.nan_to_num(column.number_cells(catalogue.size), nan=-1.0).tolist())
+    return found
+
+
+async def test_products_that_changed_since_are_read_and_the_others_come_from_the_cache(file: Path) -> None:
+    async with open_shop(file, cached_from=1) as shop:
+        await shop.finish_search()
+    cache = file.with_suffix(".cache")
+    boots = {"title": "Boots", "category": ("boots",), "brand": "Birch", "attributes": {"colour": "purple", "deep": 3}}
+    async with open_shop(file, cached_from=1) as shop:
+        await shop.put_items([msgspec.structs.replace(ITEMS[2], sale_price=1.0)], 1e9)
+        await shop.put_items([msgspec.structs.replace(ITEMS[3], **boots)], 1e9)
+        await shop.put_items([msgspec.structs.replace(ITEMS[5], id="NEW", **boots), ITEMS[9]], 1e9)  # one comes back
+        await shop.delete("SKU8", 1e9)
+        await shop.delete("SKU0", 1e9)
+    written = cache.stat().st_mtime_ns
+    async with open_shop(file, cached_from=1) as shop:
+        patched, parted = sayings(shop), shop.search.whole
+        await shop.finish_search()
+        assert sayings(shop) == patched
+        assert (parted, shop.search.whole) == (False, True)
+    assert cache.stat().st_mtime_ns > written
+    async with open_shop(file, cached_from=1) as shop:
+        assert shop.search.whole, "what was read is kept"
+        assert sayings(shop) == patched
+    async with open_shop(file, cached_from=1_000) as shop:
+        assert sayings(shop) == patched
+
+
+async def test_where_most_products_changed_all_are_read(file: Path) -> None:
+    async with open_shop(file, cached_from=1) as shop:
+        await shop.finish_search()
+        await shop.put_items([msgspec.structs.replace(item, price=3.0) for item in ITEMS[:30]], 1e9)
+    async with open_shop(file, cached_from=1) as shop:
+        assert shop.search.whole
+        found = sayings(shop)
+    async with open_shop(file, cached_from=1_000) as shop:
+        assert sayings(shop) == found
 
 
 async def test_a_cache_of_another_program_or_denylist_is_not_used(file: Path) -> None:
