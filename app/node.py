@@ -38,7 +38,7 @@ from app.privacy.sweeps import Sweeps
 from app.privacy.withdrawals import Withdrawals
 from app.rules.engine import Rules
 from app.search.query_affinities import query_affinities
-from app.serving.blends import Blends
+from app.serving.blends import NOTHING, Blends, Learned
 from app.serving.placements import placements_of, problems_of
 from app.serving.recommend import Recommender
 from app.serving.shown_lists import ShownLists
@@ -281,12 +281,17 @@ async def _open_pages(node: Node) -> None:
 
 
 def _recommender(node: Node) -> Recommender:
+    wanted = node.config.ranking.learned
+
+    def learned() -> Learned:
+        return node.generations.serving.blends if wanted else NOTHING
+
     return Recommender(
         catalogue=node.catalogue, plugins=node.plugins, model=lambda: node.model, tokens=node.tokens,
         options=node.config.serving, placements=placements_of(node.config.placements), metrics=node.metrics,
         trials=Trials(node.experiments, node.page_lists),
         rules=node.rules, shown=ShownLists(node.config.ranking),
-        blends=Blends(node.config.placements, lambda: node.generations.serving.blends),
+        blends=Blends(node.config.placements, learned),
     )  # fmt: skip
 
 

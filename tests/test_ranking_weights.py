@@ -92,6 +92,8 @@ async def test_what_people_click_moves_the_next_generations_weights_and_the_list
         assert "Blend weights learned from clicks" in text
         assert "160 people" in text
         assert f"affinity 0.4 → {told['weights']['affinity']:g}" in text.replace("0000", "")
+    async with shop(tmp_path, training=QUIET, ranking={**RANKING, "learned": False}) as node:
+        assert node.recommender.placements == placements_of({}), "switched off, it is off at once"
 
 
 async def test_without_clicks_weights_stay_and_the_card_says_why(tmp_path: Path) -> None:

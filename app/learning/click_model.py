@@ -41,8 +41,9 @@ STEPS = 2.0**20
 SCALE, ATTENTION = 1.0, (1.4, 0.75)
 """Where learning starts: scores count as configured, and the tenth place is looked at a sixth as often as the first."""
 SCALE_SPREAD, ATTENTION_SPREAD = 1.0, 1.0
-LEAST_SCALE = 0.2
-"""Where clicks follow the scores less than this part of what is expected, a difference to them has no measure."""
+LEAST_SCALE, SURE_SCALE = 0.1, 0.5
+"""Where clicks follow the scores less than the former part of what is expected, a difference to them has no measure;
+less than the latter, they may be the wrong scores: differences are expected as large as with that."""
 _AT_ONCE = 5_000
 
 
@@ -180,7 +181,7 @@ def fitted(sums: Sums, blend: Blend, before: Doubles, spread: float, *, free: bo
     width = len(blend.start)
     kept = np.ones(width, np.bool_) if free else np.isin(np.arange(width), [0, width - 2, width - 1])
     directions = blend.directions()[:, kept]
-    variance = np.full(width, spread**2)
+    variance = np.full(width, (spread * _scale(sums, blend, before, spread)) ** 2 if free else spread**2)
     variance[0], variance[-FALL:] = blend.spreads[0] ** 2, blend.spreads[1] ** 2
     prior = np.diag(1 / variance[kept])
     gradient = directions.T @ sums.gradient
@@ -194,6 +195,12 @@ def fitted(sums: Sums, blend: Blend, before: Doubles, spread: float, *, free: bo
     parameters = np.where(kept, before, 0.0)
     parameters[kept] += moved
     return parameters
+
+
+def _scale(sums: Sums, blend: Blend, before: Doubles, spread: float) -> float:
+    """How strongly clicks follow the scores, as far as is known: a difference of weights shows in them that much."""
+    known = before if not np.array_equal(before, blend.start) else fitted(sums, blend, before, spread, free=False)
+    return max(float(known[0]), SURE_SCALE)
 
 
 def weights_of(parameters: Doubles, blend: Blend, within: float) -> Doubles | None:

@@ -34,7 +34,7 @@ LAYOUT, REACH, BEGAN = f"{PART}.layout", f"{PART}.days", f"{PART}.began"
 ROUNDS = 6
 """How often `exact` looks again from where it has come to; by then nothing moves any more."""
 CLEARLY = 2.0
-"""Standard errors by which there have to be enough people."""
+"""Standard errors by which there have to be enough people, and by which learned weights have to be better."""
 _HELD_OUT_SEED = 7
 LEARN, JUDGE = 0, 1
 NOTHING_YET = "as configured: nothing was released of clicks in its lists yet"
@@ -192,7 +192,7 @@ def judged(blend: Blend, learned: Sums, held_out: Sums, parameters: Doubles, con
     gain, doubt = held_out.gain(mine, theirs)
     count = max(held_out.people, 1.0)
     card |= {"gain": round(gain / count, 6), "error": round(doubt / count, 6)}
-    if not gain > doubt:
+    if not gain > CLEARLY * doubt:
         return {
             **card,
             "why": "as configured: on clicks it was not learned from another blend was not surely better",
