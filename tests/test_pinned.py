@@ -72,6 +72,18 @@ async def test_only_an_experiment_that_switches_rules_off_puts_places_into_token
     assert outside.places == inside.places == ()
 
 
+async def test_rules_in_the_draft_are_previewed_for_somebody_in_an_arm_that_is_compared(desk: Desk) -> None:
+    await desk.started(arms=ARMS)
+    more = PIN | {"id": "second", "then": {"do": "pin", "items": ["S7"], "position": 5}}
+    assert (await desk.ask("POST", "/v1/rules", more)).status_code == 201
+    for placement, query in (("home", ""), ("search", "runner")):
+        asked = {"visitor": {"name": "Arm", "arms": {"home": "pinned"}}, "placement": placement, "query": query}
+        told = await desk.ask("POST", "/v1/rules:preview", asked)
+        assert told.status_code == 200, told.text
+        if placement == "home":
+            assert [each["id"] for each in told.json()["after"]["items"]][4] == "S7"
+
+
 async def visits(desk: Desk, anon: str, *names: str, place: int = 1, consent: str = "granted") -> str:
     """Somebody sees their list and does these things with the item at a place; their arm."""
     shelf = await desk.list_for(anon, consent=consent)

@@ -99,9 +99,9 @@ class Searcher:
         except PluginFailed:
             # A rule that cannot be asked may have forbidden anything: no item is sure to pass it.
             ranking, strategy = Ranking(), "fallback"
-        pins = self._serving.pins_compared(context, trial, replace(facts, rules_off=False))
-        total = shown if strategy != "fallback" else 0
         under = rules or self._serving.rules.published
+        pins = self._serving.pins_compared(context, trial, replace(facts, rules_off=False), under)
+        total = shown if strategy != "fallback" else 0
         return Found(self._shelf(ranking, strategy, context, trial, under, dry_run, pins), total, matches.corrected)
 
     def _static_order(self, matches: Matches, mask: Mask, context: Context) -> tuple[Ints, Ints, Floats, int]:
@@ -182,7 +182,7 @@ class Searcher:
             serving.plugins.served(context, ranking.items)
             serving.rules.answered(context.rules, ranking.items)
         arm, version = trial.label if trial else "", context.rules.version
-        places = serving.places(pins, ranking)
+        places = serving.places(pins, ranking, rules)
         token = serving.tokens.sign(
             request_id, PLACEMENT, context.now, arm=arm, model=model, rules=version, places=places
         )

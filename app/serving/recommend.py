@@ -157,23 +157,23 @@ class Recommender:
             distinct = self.options.distinct and placement.distinct
             exclude = np.concatenate((ask.exclude, shown)) if distinct and len(shown) else ask.exclude
             facts = page.facts(visitor, now, placement.name, is_open=bool(placement.fill))
-            pins = self.pins_compared(context, trial, facts)
+            pins = self.pins_compared(context, trial, facts, rules)
             shelf = self._shelf(context, placement, trial, exclude, rules, dry_run, pins)
             shelves.append(shelf)
             if distinct:
                 shown = shelf.items if not len(shown) else np.concatenate((shown, shelf.items))
         return shelves
 
-    def pins_compared(self, context: Context, trial: Trial | None, facts: Facts) -> Pins:
+    def pins_compared(self, context: Context, trial: Trial | None, facts: Facts, rules: RuleSet | None) -> Pins:
         """The pins whose places an experiment compares in this list: those that hold, or would if the visitor's arm had
         not switched rules off."""
         if trial is None or not trial.compares:
             return NO_PINS
-        return self.rules.ruling(facts).pins if context.rules_off else context.rules.pins
+        return self.rules.ruling(facts, rules).pins if context.rules_off else context.rules.pins
 
-    def places(self, pins: Pins, ranking: Ranking) -> Places:
-        """What stands at the places of these pins."""
-        return places_of(pins, self.rules.published.rules, ranking.items.tolist()) if pins else ()
+    def places(self, pins: Pins, ranking: Ranking, rules: RuleSet | None) -> Places:
+        """What stands at the places of these pins, which are of `rules`, or of those that are published."""
+        return places_of(pins, (rules or self.rules.published).rules, ranking.items.tolist()) if pins else ()
 
     def _placement(self, name: str) -> Placement:
         try:
@@ -250,7 +250,7 @@ class Recommender:
             self.plugins.served(context, ranking.items)
             self.rules.answered(context.rules, ranking.items)
         arm, version = trial.label if trial else "", context.rules.version
-        places = self.places(pins, ranking)
+        places = self.places(pins, ranking, rules)
         token = self.tokens.sign(
             request_id, placement.name, context.now, arm=arm, model=model, rules=version, places=places
         )
