@@ -25,6 +25,10 @@ and its vector begin; upper levels, the row to begin at; links a row may have ab
 building needs."""
 
 
+_NEXT_TO_NOTHING = 1e-37
+"""One over it is still a float."""
+
+
 class GraphUnreadable(ValueError):
     """The file is no graph, or cut short."""
 
@@ -71,8 +75,8 @@ class MappedGraph:
         """About the `k` best of the rows whose labels are `allowed`, fewer where it met fewer on its way; `ef`: how
         many of the best, allowed or not, it goes on from."""
         found, scores = np.empty(k, np.int32), np.empty(k, np.float32)
-        unit = _largest(query) / self._most
-        codes = np.rint(query * np.float32(1 / unit)).astype(np.int16)
+        largest = _or_one(float(np.abs(query).max()))
+        codes, unit = _whole(query, largest, self._most).astype(np.int16), largest / self._most
         count = walk(self.file, self._places, self._shape, self.codes, codes, ef, self._labels, allowed, found, scores)
         return found[:count], scores[:count] * np.float32(unit * self._unit)
 
@@ -87,16 +91,23 @@ def _codes(vectors: Floats, most: int, rest: Rest) -> tuple[float, NDArray[np.in
             raise GraphUnreadable("a vector holds a number that is not finite")
         largest = max(largest, top)
         rest()
-    unit = (largest or 1.0) / most
+    largest = _or_one(largest)
     codes = np.empty(vectors.shape, np.int16)
     for part in parts:
-        codes[part] = np.rint(vectors[part] * np.float32(1 / unit))
+        codes[part] = _whole(vectors[part], largest, most)
         rest()
-    return unit, codes.ravel()
+    return largest / most, codes.ravel()
 
 
-def _largest(numbers: Floats) -> float:
-    return float(np.abs(numbers).max()) or 1.0
+def _whole(numbers: Floats, largest: float, most: int) -> Floats:
+    """-most..most, in two steps: most over the largest may be more than a float can say."""
+    found: Floats = np.rint(numbers * np.float32(1 / largest) * np.float32(most))
+    return found
+
+
+def _or_one(largest: float) -> float:
+    """What to divide by: where next to nothing is said, nothing is."""
+    return largest if largest > _NEXT_TO_NOTHING else 1.0
 
 
 if COMPILED:

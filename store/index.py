@@ -199,6 +199,8 @@ def _best(labels: Ints, scores: Floats, k: int) -> Found:
 
 def _those_allowed(labels: Ints, scores: Scores, allowed: Mask) -> tuple[Ints, Scores]:
     """A label that the mask has no word on is none of them."""
+    if not len(allowed):
+        return labels[:0], scores[:0]
     chosen = np.flatnonzero(allowed[np.minimum(labels, len(allowed) - 1)] & (labels < len(allowed)))
     return labels[chosen], scores[chosen]
 

@@ -1,6 +1,6 @@
 import asyncio
 import threading
-from time import thread_time
+from time import perf_counter, thread_time
 
 import numpy as np
 import pytest
@@ -48,12 +48,9 @@ def test_a_rest_lasts_longer_than_the_work_before_it() -> None:
     rests = Rests()
     rests()
     worked(0.002)
-    waited = threading.Event()
-    others = threading.Thread(target=lambda: waited.wait(0.002))
-    others.start()
+    began = perf_counter()
     rests()
-    others.join(0)
-    assert not others.is_alive(), "two thousandths of a second had not passed after work of as many"
+    assert perf_counter() - began > 0.002  # it can only be longer where the machine is busy
 
 
 async def test_whoever_waits_for_it_may_be_cancelled_and_it_ends() -> None:

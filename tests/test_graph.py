@@ -125,3 +125,13 @@ def test_only_what_is_allowed_is_found_and_hardly_less_of_the_best_of_it(tmp_pat
         assert (np.diff(scores) <= 0).all()
         met.append(len(best & set(found[:20].tolist())) / 20)
     assert np.mean(met) >= 0.95
+
+
+@pytest.mark.parametrize("size", [1e-35, 1.0, 1e30])
+def test_the_best_rows_are_found_whatever_the_size_of_the_numbers(tmp_path: Path, size: float) -> None:
+    rows = rows_of(500, 8)
+    path = built(tmp_path / "graph", rows, m=24)
+    scaled = (rows * np.float32(size)).astype(np.float32)
+    best = int(np.argmax(rows @ rows[7]))
+    assert MappedGraph(path, scaled, np.arange(500, dtype=np.int32)).search(rows[7], 5, 64)[0][0] == best
+    assert MappedGraph(path, rows, np.arange(500, dtype=np.int32)).search(scaled[7], 5, 64)[0][0] == best

@@ -156,3 +156,9 @@ def test_a_scan_is_a_full_sort_cut_at_k(count: int, k: int, seed: int) -> None:
     labels, scores = ExactIndex(rows, np.arange(count)).search(query, k)
     assert scores == pytest.approx(np.sort(rows @ query)[::-1][:k], abs=1e-5)
     assert rows[labels] @ query == pytest.approx(scores, abs=1e-5)
+
+
+def test_a_mask_that_has_no_word_on_anything_allows_nothing(make: Make) -> None:
+    rows = vectors(50)
+    labels, scores = make(rows, np.arange(50)).search(rows[0], 5, 64, np.zeros(0, np.bool_))
+    assert len(labels) == len(scores) == 0

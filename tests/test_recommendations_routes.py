@@ -190,6 +190,10 @@ async def test_a_body_says_what_is_wrong_with_it(
         ({"requests": [{"placement": "home"}], "visiter": {}}, "/visiter", "did you mean 'visitor'?"),
         ({"requests": [{"placement": "home"}], "context": {"cat": []}}, "/context/cat", "did you mean 'cart'?"),
         ({"requests": [{"placement": "home"}], "context": {"zzz": 1}}, "/context/zzz", "known here: cart, category,"),
+        (
+            {"requests": [{"placement": "home"}], "visitor": {"consent": "granted", "signals": {"tfc": "a no"}}},
+            "/visitor/signals/tfc", "did you mean 'tcf'?",
+        ),
     ],
 )
 async def test_a_misspelt_field_is_told_and_never_left_out_in_silence(

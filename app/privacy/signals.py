@@ -14,8 +14,8 @@ Encoded = Annotated[str, Meta(max_length=8192)]
 Word = Annotated[str, Meta(max_length=64)]
 
 
-class SignalsOnWire(msgspec.Struct, frozen=True):
-    """`signals` of a batch, a visitor or a decision."""
+class SignalsOnWire(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+    """`signals` of a batch, a visitor or a decision. One by another name may say no: it is refused, not left out."""
 
     tcf: Encoded = ""
     """IAB Transparency & Consent string."""
