@@ -218,8 +218,8 @@ def test_the_program_audits_what_it_would_release(program: Path, tmp_path: Path)
     run(program, tmp_path, "init")
     found = {audited["release"]: audited for audited in json.loads(run(program, tmp_path, "audit", "--json"))}
     assert len(found) >= 3
-    for audited in found.values():
-        assert 0 < audited["at_least"] <= audited["claimed"]
+    for audited in found.values():  # of whoever did too much it may prove nothing: they are found no more easily
+        assert (0 if audited["bounding"] else 1) <= audited["at_least"] <= audited["claimed"]
     assert found["item vectors"]["at_least"] >= 4, "half of the ε = 8 that is claimed"
     assert "by the published vectors alone" in run(program, tmp_path, "audit", "--canaries", "1000")
     assert not list(tmp_path.rglob("budget*.db")), "a ledger of its own, which is thrown away"

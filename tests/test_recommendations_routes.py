@@ -192,7 +192,8 @@ async def test_a_body_says_what_is_wrong_with_it(
         ({"requests": [{"placement": "home"}], "context": {"zzz": 1}}, "/context/zzz", "known here: cart, category,"),
         (
             {"requests": [{"placement": "home"}], "visitor": {"consent": "granted", "signals": {"tfc": "a no"}}},
-            "/visitor/signals/tfc", "did you mean 'tcf'?",
+            "/visitor/signals/tfc",
+            "did you mean 'tcf'?",
         ),
     ],
 )
