@@ -225,7 +225,7 @@ async def test_a_double_submit_makes_one_rule(desk: Desk) -> None:
         ({"do": "boost", "match": "price < 5"}, {"queries": ["!!"]}, "/when/queries/0", "no word"),
         ({"do": "boost", "match": "price < 5"}, {"queries": ["shoe"], "placements": ["home"]}, "/when/queries",
          "search"),
-        ({"do": "boost", "match": "price < 5"}, {"wether": "rain"}, "/when", "wether"),
+        ({"do": "boost", "match": "price < 5"}, {"wether": "rain"}, "/when/wether", "wether"),
     ],
 )  # fmt: skip
 async def test_a_mistake_is_told_with_its_place(
