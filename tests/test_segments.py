@@ -186,7 +186,7 @@ async def with_segments(node: Node, people: int = 24) -> None:
 
 
 async def test_a_visitors_segments_reach_rules_and_plugins_only_with_consent_to_a_profile(tmp_path: Path) -> None:
-    async with shop(tmp_path, training={**SMALL, "segments": 4}) as node:
+    async with shop(tmp_path, training={**SMALL, "iterations": 8, "segments": 4}) as node:
         await with_segments(node)
         await send(node, batch(*(event(node, "view_item", f"t{n}", f"tents-{n}") for n in range(3))))
         server = {"authorization": f"Bearer {await node.keys.create_api_key('server', now=0)}"}
@@ -211,7 +211,7 @@ async def test_a_visitors_segments_reach_rules_and_plugins_only_with_consent_to_
 
 
 async def test_nothing_of_a_membership_is_stored(tmp_path: Path) -> None:
-    async with shop(tmp_path, training={**SMALL, "segments": 4}) as node:
+    async with shop(tmp_path, training={**SMALL, "iterations": 8, "segments": 4}) as node:
         await with_segments(node)
         await send(node, batch(event(node, "view_item", "t", "tents-1")))
         about = await ask(node, "GET", "/v1/me", **{"personalize-visitor": json.dumps({"anon": ANON})})

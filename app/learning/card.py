@@ -18,6 +18,7 @@ TITLES = {
     "clipping": "What one person can contribute",
     "audit": "What an audit of the releases proved to be spent at least (epsilon)",
     "als": "Item vectors",
+    "trust": "How far released neighbours are more than noise (0 to 1)",
     "judged": "Judged on days it was not learned from",
     "beside_exact": "What privacy costs, beside the same learned as it is",
     "popularity_bias": "How popular what it shows is (percentile; 1 is the best seller)",
