@@ -34,8 +34,9 @@ PERSONAL = re.compile(
 RIGHTS = ("/v1/consent", "/v1/me", "/v1/me/export", "/v1/me/erasures/", "/v1/privacy/")
 """What a person, or a privacy officer on behalf of one, may do whatever was consented to: the law asks for it."""
 NOT_ABOUT_VISITORS = (
-    "/v1/admin/", "/v1/audit", "/v1/keys", "/v1/experiments", "/v1/imports", "/v1/models", "/v1/personas",
-    "/v1/projects/", "/v1/rules", "/v1/segments", "/v1/training-runs", "/livez", "/readyz", "/metrics", "/openapi.json",
+    "/v1/admin/", "/v1/audit", "/v1/keys", "/v1/experiments", "/v1/imports", "/v1/models", "/v1/pages",
+    "/v1/personas", "/v1/projects/", "/v1/rules", "/v1/segments", "/v1/training-runs",
+    "/livez", "/readyz", "/metrics", "/openapi.json",
     "/.well-known/",
 )  # fmt: skip
 """Nobody is named in these."""

@@ -38,7 +38,8 @@ def test_imports_go_from_app_to_plugins_to_store_only() -> None:
 
 
 def test_an_import_against_the_layers_is_refused(tmp_path: Path) -> None:
-    within = ("app/merchandising", "app/search", "app/serving", "app/rules", "app/filters")
+    layers = ("app/merchandising", "app/search", "app/serving", "app/rules", "app/filters")
+    within = (*layers, "app/privacy", "app/storefront", "app/console")
     for folder in ("app", *within, "plugins", "store", "web"):
         (tmp_path / folder).mkdir()
         (tmp_path / folder / "__init__.py").touch()
@@ -56,6 +57,7 @@ def test_an_import_against_the_layers_is_refused(tmp_path: Path) -> None:
         ("plugins", "sqlite3"),
         ("app/rules", "app.serving.late"),
         ("app/serving", "app.merchandising.late"),
+        ("app/privacy", "app.serving.late"),
     ]
     refused = []
     for number, (folder, imported) in enumerate(against):
