@@ -141,7 +141,7 @@ WRONG = [
     ({"arms": [PERSONAL]}, "/arms", "length >= 2"),
     ({"arms": [{**PERSONAL, "weight": 0}, STATIC]}, "/arms/0/weight", "> 0"),
     ({"metric": "love"}, "/metric", "Invalid enum value"),
-    ({"metrics": "clicks"}, "", "unknown field"),
+    ({"metrics": "clicks"}, "/metrics", "did you mean 'metric'?"),
     ({"key": "Ho me"}, "/key", "matching regex"),
 ]
 
