@@ -57,7 +57,7 @@ def blends_of(config: Config) -> list[Blend]:
 
 def learn_ranking(draft: Draft) -> None:
     """In `exact`."""
-    blends, at = blends_of(draft.config), {}
+    blends = blends_of(draft.config)
     if not blends or not draft.config.ranking.learned:
         return
     at = {blend.placement: blend.start for blend in blends}
