@@ -135,16 +135,21 @@ def peak_memory_mb() -> float:
     return round(resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / KILOBYTES_PER_MB, 1)
 
 
-def bound_memory(megabytes: int) -> None:
-    """From now on this process may not have more private memory; asking for more raises MemoryError. 0: no bound.
+@contextmanager
+def bounded_memory(megabytes: int) -> Iterator[None]:
+    """Meanwhile this process may not have more private memory; asking for more raises MemoryError. 0: no bound.
 
     What is mapped from files (the serving generation) does not count.
     """
+    before, most = resource.getrlimit(resource.RLIMIT_DATA)
+    bound = megabytes << 20
     if megabytes:
-        bound = megabytes << 20
-        _, most = resource.getrlimit(resource.RLIMIT_DATA)
         bound = bound if most == resource.RLIM_INFINITY else min(bound, most)
         resource.setrlimit(resource.RLIMIT_DATA, (bound, most))
+    try:
+        yield
+    finally:  # what went wrong has to be told, too
+        resource.setrlimit(resource.RLIMIT_DATA, (before, most))
 
 
 def now() -> float:
