@@ -50,17 +50,18 @@ def test_the_demo_lives_on_a_small_machine(folder: Path) -> None:
         found = re.search(r"storefront\s+(http://127\.0\.0\.1:(\d+))/demo/", said)
         assert found, said + (folder / "stderr.log").read_text()
         click_through(found[1])
-        look_at(psutil.Process(process.pid), int(found[2]))
+        (server,) = psutil.Process(process.pid).children()
+        look_at(server, int(found[2]))
         process.send_signal(signal.SIGTERM)
-        _, status, used = os.wait4(process.pid, 0)
-        process.returncode = os.waitstatus_to_exitcode(status)
-        assert process.returncode == 0
+        assert process.wait(PATIENCE) == 0
     finally:
         process.kill()
         process.wait()
         assert process.stdout is not None
         process.stdout.close()
-    assert used.ru_maxrss / 1024 < MEMORY_MB, "generating or training takes more than the machine has"
+    assert int((folder / "used").read_text()) / 1024 < MEMORY_MB, (
+        "generating or training takes more than the machine has"
+    )
     assert "Traceback" not in (folder / "stderr.log").read_text()
 
 
