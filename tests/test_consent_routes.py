@@ -260,13 +260,16 @@ async def test_what_cannot_be_meant_is_refused_with_where_and_why_and_changes_no
             ({"purposes": {"profil": True}}, "'profil' is no purpose"),
             ({"object": ["everything"]}, "'everything' is no purpose"),
             ({"purposes": {"profile": True}, "object": ["profile"]}, "granted and objected to"),
-            ({"purposes": {"profile": "yes"}}, "Expected `bool`"),
+            ({"purposes": {"profile": "yes"}}, "Expected 'bool'"),
+            ({"purposses": {"profile": True}}, "unknown field 'purposses'; did you mean 'purposes'?"),
+            ({"state": "granted", "signals": {"tfc": "a no"}}, "unknown field 'tfc'; did you mean 'tcf'?"),
             ({"state": "maybe"}, "Invalid enum value"),
             ({"state": "granted", "region": "ATLANTIS"}, "in no jurisdiction"),
         ]
         for told, sentence in wrong:
             assert sentence in json.dumps(await shop.consent(400, **told))
         assert (await shop.http.post("/v1/consent", content=b"{")).status_code == 400
+        assert "the body is empty" in (await shop.http.post("/v1/consent", content=b"")).text
         assert (await shop.http.post("/v1/consent", content=b" " * 40_000)).status_code == 413
         assert verify_ledger(shop.node.reader).entries == 0
         await shop.consent(state="denied", region="ATLANTIS")  # a no is heard from anywhere

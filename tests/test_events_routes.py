@@ -73,7 +73,7 @@ async def test_global_privacy_control_is_honoured_and_said(tmp_path: Path) -> No
         (b"not json", "application/json", 400, ""),
         (b'{"events":3}', "text/plain", 400, "/events"),
         (b'{"events":[],"anon":7}', "text/plain", 400, "/anon"),
-        (b'{"events":[],"consent":"granted","signals":{"uspapi":"a no"}}', "text/plain", 400, "/signals"),
+        (b'{"events":[],"consent":"granted","signals":{"uspapi":"a no"}}', "text/plain", 400, "/signals/uspapi"),
         (b"[" * 60_000, "text/plain", 400, ""),
         (b"<events/>", "application/xml", 415, None),
         (b'{"events":[]}', "text/plain", 401, None),

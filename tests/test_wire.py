@@ -34,7 +34,7 @@ def test_one_broken_event_does_not_spoil_the_others() -> None:
 
 
 def test_a_refusal_says_where_and_what_would_be_right() -> None:
-    with pytest.raises(Refused, match=r"Expected `str \| null`") as refused:
+    with pytest.raises(Refused, match=r"Expected 'str \| null'") as refused:
         read_batch(batch(EVENT, region=5), 10)
     assert refused.value.pointer == "/region"
     with pytest.raises(Refused, match="at most 2") as refused:

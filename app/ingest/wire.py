@@ -12,6 +12,7 @@ from msgspec import Meta
 
 from app.dialects.shapes import translate
 from app.privacy.signals import SignalsOnWire
+from app.problem import field_error
 
 EVENT_NAMES = frozenset(
     {
@@ -166,8 +167,8 @@ def read_batch(body: bytes, events_at_most: int) -> BatchOnWire:
     try:
         batch = _batch.decode(body)
     except msgspec.ValidationError as error:
-        text, _, path = str(error).partition(" - at `$")
-        raise Refused(text, path.rstrip("`").replace(".", "/").replace("[", "/").replace("]", "")) from None
+        found = field_error(error, BatchOnWire)
+        raise Refused(found.detail, found.pointer) from None
     except (msgspec.DecodeError, UnicodeDecodeError) as error:
         raise Refused(f"not JSON: {error}") from None
     except RecursionError:

@@ -13,7 +13,7 @@ from starlette.routing import Route
 from app.privacy.consent import ConsentAnswer, ConsentOnWire, decide
 from app.privacy.gatekeeper import gpc_signal
 from app.privacy.receipts import public_key_set
-from app.problem import FieldError, Problem
+from app.problem import Problem, read_json
 from app.routes.answers import json_response
 from app.routes.asking import PERSONAL, Asking
 from app.routes.body import read_body
@@ -79,7 +79,7 @@ class Handlers:
 
     async def post(self, request: Request) -> Response:
         """On the answer the decision is in force; nothing of it was kept where the answer is a problem."""
-        told = _read(await read_body(request, BODY_BYTES))
+        told = read_json(_decode, await read_body(request, BODY_BYTES), "Not a decision")
         key = self._asking.key(request, told.key)
         origin = request.headers.get("origin", "")
         if not origin_allowed(origin, key, self._node.config.server.allowed_origins):
@@ -103,14 +103,3 @@ class Handlers:
         keys = public_key_set(self._node.keys.receipt_public_key)
         readable = {"access-control-allow-origin": "*", "cross-origin-resource-policy": "cross-origin"}
         return json_response(keys, headers={"cache-control": "public, max-age=3600", **readable})
-
-
-def _read(body: bytes) -> ConsentOnWire:
-    try:
-        return _decode(body)
-    except msgspec.ValidationError as error:
-        text, _, path = str(error).partition(" - at `$")
-        pointer = path.rstrip("`").replace("[...]", "").replace("[", "/").replace("]", "").replace(".", "/")
-        raise Problem(400, "Not a decision", text, errors=[FieldError(pointer, text.replace("`", ""))]) from None
-    except (msgspec.DecodeError, UnicodeDecodeError) as error:
-        raise Problem(400, "Not valid JSON", str(error)) from None
